@@ -80,11 +80,13 @@ export function divideRegions(airports: readonly AirportPlace[], flights: readon
   const eastward = [...airports].sort((a, b) => a.longitude - b.longitude || (a.iata < b.iata ? -1 : 1))
   const bands: AirportPlace[][] = Array.from({ length: count }, () => [])
   let before = 0
+  let current = 0
   eastward.forEach((airport, i) => {
-    // Every band gets an airport, even when there are hardly more airports than bands.
-    const byTraffic = Math.min(count - 1, Math.floor((before / flights.length) * count))
-    const band = Math.max(byTraffic, count - (eastward.length - i))
-    bands[Math.max(0, Math.min(count - 1, band))].push(airport)
+    // No band stays empty, even when there are hardly more airports than bands.
+    const byTraffic = Math.floor((before / flights.length) * count)
+    const isDue = byTraffic > current || eastward.length - i < count - current
+    if (isDue && current < count - 1 && bands[current].length > 0) current++
+    bands[current].push(airport)
     before += departures.get(airport.iata) ?? 0
   })
   return bands.map((band, index) => {
