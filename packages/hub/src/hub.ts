@@ -305,8 +305,27 @@ export class Hub {
       )
       return
     }
+    if (path === '/spaces') return this.#describe(request, response)
     if (this.#page === undefined) return answer(response, 404, 'not found\n')
     this.#page(request, response, () => answer(response, 404, 'not found\n'))
+  }
+
+  /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
+  #describe(request: IncomingMessage, response: ServerResponse): void {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    const spaces = [...this.spaces]
+      .filter(([name]) => this.#access.authenticate(token, name) !== undefined)
+      .map(([name, { space }]) => ({
+        name,
+        schema: space.schema.description,
+        schemaHash: space.schema.hash,
+        lsn: space.durableLsn,
+        readers: space.connectionCount,
+        rows: Object.fromEntries(space.schema.names.map((table, t) => [table, space.reference.tables[t].count])),
+        stats: space.stats,
+      }))
+    if (spaces.length === 0 && this.spaces.size > 0) return answer(response, 401, 'a token is required\n')
+    answer(response, 200, `${JSON.stringify(spaces, null, 2)}\n`, 'application/json')
   }
 }
 
