@@ -32,7 +32,9 @@ export function benchCommand(): Command {
     .action((options: { rounds: number; json?: boolean }) => {
       const results = pairs().map(pair => measure(pair, options.rounds))
       if (options.json === true) {
-        process.stdout.write(`${JSON.stringify({ node: process.version, rounds: options.rounds, results }, null, 2)}\n`)
+        process.stdout.write(
+          `${JSON.stringify({ node: process.version, rounds: options.rounds, results }, null, 2)}\n`,
+        )
         return
       }
       const shown = new Table({
@@ -50,7 +52,9 @@ export function benchCommand(): Command {
           rate(r.plainOpsPerSecond),
           `${r.ratio.toFixed(1)} ×`,
         ])
-      process.stdout.write(`${shown.toString()}\nMedians of ${options.rounds} interleaved rounds, Node ${process.version}.\n`)
+      process.stdout.write(
+        `${shown.toString()}\nMedians of ${options.rounds} interleaved rounds, Node ${process.version}.\n`,
+      )
     })
 }
 
@@ -208,7 +212,12 @@ function codecPair(): Pair {
     knownRows: () => 0,
   }
   const w = new Writer()
-  const plain = keys.map((key, row) => ({ key, total: row + 1, stamp: 0x0190_0000_0000_0001, value: row * 3 + 1 }))
+  const plain = keys.map((key, row) => ({
+    key,
+    total: row + 1,
+    stamp: 0x0190_0000_0001,
+    value: row * 3 + 1,
+  }))
   return {
     ours: {
       name: 'encode and decode a delta of 1,000 rows',

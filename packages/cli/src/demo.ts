@@ -21,7 +21,10 @@ const hex = (value: bigint) => `0x${value.toString(16).toUpperCase().padStart(8,
 function bits(value: bigint, before: bigint): string {
   const digits = value.toString(2).padStart(32, '0')
   const old = before.toString(2).padStart(32, '0')
-  return [...digits].map((d, i) => (d === old[i] ? pc.dim(d) : pc.yellow(d))).join('').trim()
+  return [...digits]
+    .map((d, i) => (d === old[i] ? pc.dim(d) : pc.yellow(d)))
+    .join('')
+    .trim()
 }
 
 function* steps(): Iterable<string> {

@@ -60,7 +60,8 @@ async function describeHub(url: string, token: string | undefined): Promise<Spac
   } catch (cause) {
     throw new AtomikError('network', `no hub at ${url}`, { cause })
   }
-  if (response.status === 401) throw new AtomikError('unauthorized', 'the hub asks for a token, or for another one')
+  if (response.status === 401)
+    throw new AtomikError('unauthorized', 'the hub asks for a token, or for another one')
   if (!response.ok) throw new AtomikError('network', `${url} answers with status ${response.status}`)
   return (await response.json()) as SpaceDescription[]
 }
@@ -70,22 +71,38 @@ async function inspectSpace(url: string, options: { json?: boolean; token?: stri
   if (parsed === undefined || !/^wss?:$/.test(parsed.protocol) || parsed.pathname.length < 2)
     throw new AtomikError('range', `expected a URL like ws://host:port/space, got ${url}`)
   const name = decodeURIComponent(parsed.pathname.slice(1))
-  const spaces = await describeHub(`${parsed.protocol === 'wss:' ? 'https' : 'http'}://${parsed.host}`, options.token)
+  const spaces = await describeHub(
+    `${parsed.protocol === 'wss:' ? 'https' : 'http'}://${parsed.host}`,
+    options.token,
+  )
   const found = spaces.find(space => space.name === name)
   if (found === undefined)
-    throw new AtomikError('unknown-space', `there is no space ${name}; the hub has ${spaces.map(s => s.name).join(', ') || 'none'}`)
+    throw new AtomikError(
+      'unknown-space',
+      `there is no space ${name}; the hub has ${spaces.map(s => s.name).join(', ') || 'none'}`,
+    )
   const schema = Schema.decode(encodeUtf8(found.schema))
-  const tables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]])) as Record<string, TableSchema>
+  const tables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]])) as Record<
+    string,
+    TableSchema
+  >
   const space = await connect(url, { tables, ...(options.token !== undefined && { token: options.token }) })
   const dump = Object.fromEntries(
-    schema.names.map(table => [table, Object.fromEntries([...space[table].rows()].map(row => [row.key, row.read()]))]),
+    schema.names.map(table => [
+      table,
+      Object.fromEntries([...space[table].rows()].map(row => [row.key, row.read()])),
+    ]),
   )
   const { lsn } = space.status()
   space.close()
   show({ space: name, lsn, schemaHash: schema.hash }, dump, options.json)
 }
 
-async function inspectStore(folder: string, name: string | undefined, options: { json?: boolean }): Promise<void> {
+async function inspectStore(
+  folder: string,
+  name: string | undefined,
+  options: { json?: boolean },
+): Promise<void> {
   if (!existsSync(folder)) throw new AtomikError('storage', `there is no store ${folder}`)
   const storage = await LmdbStorage.open({ path: folder, readOnly: true })
   try {
@@ -96,15 +113,29 @@ async function inspectStore(folder: string, name: string | undefined, options: {
     }
     const image = loadSpace(storage, name)
     if (image === undefined)
-      throw new AtomikError('unknown-space', `the store has no space ${name}; it has ${names.join(', ') || 'none'}`)
+      throw new AtomikError(
+        'unknown-space',
+        `the store has no space ${name}; it has ${names.join(', ') || 'none'}`,
+      )
     const { schema, reference } = image
     const dump = Object.fromEntries(
       schema.names.map((table, t) => [
         table,
-        Object.fromEntries(reference.tables[t].keys.map((key, row) => [key, words(reference.tables[t].words, row, reference.tables[t].layout.words)])),
+        Object.fromEntries(
+          reference.tables[t].keys.map((key, row) => [
+            key,
+            words(reference.tables[t].words, row, reference.tables[t].layout.words),
+          ]),
+        ),
       ]),
     )
-    const head = { space: name, lsn: image.lsn, schemaHash: schema.hash, digest: reference.digest(), incarnations: image.heads.size }
+    const head = {
+      space: name,
+      lsn: image.lsn,
+      schemaHash: schema.hash,
+      digest: reference.digest(),
+      incarnations: image.heads.size,
+    }
     show(head, dump, options.json)
   } finally {
     await storage.close()
@@ -116,29 +147,40 @@ function words(halves: Int32Array, row: number, count: number): Values {
   const values: Record<string, string> = {}
   for (let word = 0; word < count; word++) {
     const at = 2 * (row * count + word)
-    values[`w${word}`] = `0x${((BigInt(halves[at + 1] >>> 0) << 32n) | BigInt(halves[at] >>> 0)).toString(16)}`
+    values[`w${word}`] =
+      `0x${((BigInt(halves[at + 1] >>> 0) << 32n) | BigInt(halves[at] >>> 0)).toString(16)}`
   }
   return values
 }
 
-function show(head: Readonly<Record<string, unknown>>, dump: Readonly<Record<string, TableDump>>, json: boolean | undefined): void {
+function show(
+  head: Readonly<Record<string, unknown>>,
+  dump: Readonly<Record<string, TableDump>>,
+  json: boolean | undefined,
+): void {
   if (json === true) {
     process.stdout.write(`${JSON.stringify({ ...head, tables: dump }, printable, 2)}\n`)
     return
   }
-  process.stdout.write(`${Object.entries(head).map(([name, value]) => `${name} ${value}`).join('  ')}\n`)
+  process.stdout.write(
+    `${Object.entries(head)
+      .map(([name, value]) => `${name} ${value}`)
+      .join('  ')}\n`,
+  )
   for (const [name, rows] of Object.entries(dump)) {
     const keys = Object.keys(rows)
     const columns = Object.keys(rows[keys[0]] ?? {})
     const table = new Table({ head: [name, ...columns], style: { head: [], border: [], compact: true } })
-    for (const key of keys.sort()) table.push([key, ...columns.map(column => String(printable('', rows[key][column])))])
+    for (const key of keys.sort())
+      table.push([key, ...columns.map(column => String(printable('', rows[key][column])))])
     process.stdout.write(`${table.toString()}\n`)
   }
 }
 
 function explainMessage(hex: string): readonly (UplinkFrame | DownlinkFrame)[] {
   const clean = hex.replace(/^0x|\s/g, '')
-  if (!/^([0-9a-f]{2})+$/i.test(clean)) throw new AtomikError('malformed', 'expected pairs of hexadecimal digits')
+  if (!/^([0-9a-f]{2})+$/i.test(clean))
+    throw new AtomikError('malformed', 'expected pairs of hexadecimal digits')
   const bytes = Uint8Array.from(Buffer.from(clean, 'hex'))
   // Types below 16 come from clients.
   return bytes[0] < 16 ? decodeUplink(bytes) : decodeDownlink(bytes)

@@ -19,7 +19,8 @@ const program = new Command('atomik')
 
 for (const command of [serveCommand(), replayCommand(), inspectCommand(), benchCommand(), demoCommand()])
   program.addCommand(command)
-for (const command of allCommands(program)) command.exitOverride().configureOutput({ outputError: writeOneLine })
+for (const command of allCommands(program))
+  command.exitOverride().configureOutput({ outputError: writeOneLine })
 
 function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)]

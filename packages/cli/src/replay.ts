@@ -28,7 +28,9 @@ export function replayCommand(): Command {
     .option('--replicas <n>', 'replicas, one a region', wholeNumber(1, 64), 8)
     .option('--seed <n>', 'seed of the faults', wholeNumber(0, 2 ** 31), 1)
     .addOption(
-      new Option('--faults <level>', 'how bad the links are').choices(Object.keys(faultLevels)).default('light'),
+      new Option('--faults <level>', 'how bad the links are')
+        .choices(Object.keys(faultLevels))
+        .default('light'),
     )
     .option('--speed <x>', 'days of data a second, or max', speed, 3)
     .option('--port <port>', 'port of hub and page, 0 for any free one', wholeNumber(0, 65_535), 7077)
@@ -101,17 +103,25 @@ function formatFigures(f: ReplayFigures): string {
     ['gaps repaired', count(f.gapsRepaired)],
     ['batches sent again', count(f.batchesResent)],
     ['reconnects', count(f.reconnects)],
-    ['messages the links lost / repeated', `${count(f.messagesDroppedByLinks)} / ${count(f.messagesRepeatedByLinks)}`],
+    [
+      'messages the links lost / repeated',
+      `${count(f.messagesDroppedByLinks)} / ${count(f.messagesRepeatedByLinks)}`,
+    ],
     ['connections the links cut', count(f.cutsByLinks)],
     ['hub killed with SIGKILL', count(f.hubKills)],
     ['bytes up / down on the wire', `${count(f.bytesUp)} / ${count(f.bytesDown)}`],
-    ['bytes a field change: sent / delivered / mean', `${bytes(f.bytesPerChangeUp)} / ${bytes(f.bytesPerChangeDown)} / ${bytes(f.bytesPerChange)}`],
+    [
+      'bytes a field change: sent / delivered / mean',
+      `${bytes(f.bytesPerChangeUp)} / ${bytes(f.bytesPerChangeDown)} / ${bytes(f.bytesPerChange)}`,
+    ],
     ['sync metadata a client keeps, bytes', count(f.clientMetadataBytes)],
     ['seconds until all agreed', f.convergedSeconds.toFixed(2)],
     ['flights a second, to the last replica', count(Math.round(f.flightsPerSecond))],
   )
   const verdicts = f.comparisons.map(({ what, difference }) =>
-    difference === undefined ? `${pc.green('equal')}      ${what}` : `${pc.red('different')}  ${what}: ${difference}`,
+    difference === undefined
+      ? `${pc.green('equal')}      ${what}`
+      : `${pc.red('different')}  ${what}: ${difference}`,
   )
   return `${table.toString()}\nCompared with a plain recomputation from the data set:\n${verdicts.map(v => `  ${v}\n`).join('')}`
 }

@@ -15,7 +15,11 @@ export function serveCommand(): Command {
     .addOption(new Option('--read-token <token>', 'token that may only read').env('ATOMIK_READ_TOKEN'))
     .option('--origin <origin...>', 'origins of other pages whose scripts may connect')
     .option('--page <folder>', 'page to serve at /')
-    .addOption(new Option('--log <level>', 'log level').choices(['silent', 'error', 'warn', 'info', 'debug']).default('info'))
+    .addOption(
+      new Option('--log <level>', 'log level')
+        .choices(['silent', 'error', 'warn', 'info', 'debug'])
+        .default('info'),
+    )
     .action(async options => {
       const hub = await Hub.start({
         port: options.port,

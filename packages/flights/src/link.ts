@@ -167,12 +167,18 @@ export class BadLink {
       socket.off('data', read)
       const [request, ...lines] = head.subarray(0, end).toString('latin1').split('\r\n')
       const headers = Object.fromEntries(
-        lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+        lines.map(line => [
+          line.slice(0, line.indexOf(':')).toLowerCase(),
+          line.slice(line.indexOf(':') + 1).trim(),
+        ]),
       )
       const [method, url] = request.split(' ')
       const upgrade = { method, url, headers } as unknown as Parameters<WebSocketServer['handleUpgrade']>[0]
       this.#sockets?.handleUpgrade(upgrade, socket, head.subarray(end + 4), near => {
-        this.#couple(near, new WebSocket(`ws://127.0.0.1:${this.#hubPort()}${url}`, { perMessageDeflate: false }))
+        this.#couple(
+          near,
+          new WebSocket(`ws://127.0.0.1:${this.#hubPort()}${url}`, { perMessageDeflate: false }),
+        )
       })
     }
     socket.on('data', read)

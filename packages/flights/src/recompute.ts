@@ -59,7 +59,8 @@ export function firstDifference(
     const have = actual.get(code)
     if (have === undefined) return `airport ${code} is missing`
     for (const field of Object.keys(want) as (keyof AirportFigures)[])
-      if (want[field] !== have[field]) return `${code}.${field}: expected ${want[field]}, found ${have[field]}`
+      if (want[field] !== have[field])
+        return `${code}.${field}: expected ${want[field]}, found ${have[field]}`
   }
   for (const code of actual.keys()) if (!expected.has(code)) return `airport ${code} should not be there`
   return undefined

@@ -10,7 +10,14 @@ import { fileURLToPath } from 'node:url'
 import { AtomikError, type ConnectedSpace, connect } from 'atomik'
 import { divideRegions, loadAirports, loadFlights } from './data.ts'
 import { BadLink, type FaultLevel, faultLevels } from './link.ts'
-import type { FromHub, FromReplica, HubSetup, ReplicaReport, ReplicaSetup, ToReplica } from './process-messages.ts'
+import type {
+  FromHub,
+  FromReplica,
+  HubSetup,
+  ReplicaReport,
+  ReplicaSetup,
+  ToReplica,
+} from './process-messages.ts'
 import { type AirportFigures, firstDifference, recompute } from './recompute.ts'
 import { controlTables, fieldsPerFlight, flightTables, type phases } from './schema.ts'
 
@@ -332,7 +339,10 @@ export class Replay {
     const control = this.#control
     const hub = this.#hubFigures
     if (control === undefined || this.#stopped) return
-    const dataTime = new Date(Date.UTC(2001, 0, 1) + this.#dataMs).toISOString().slice(0, 16).replace('T', ' ')
+    const dataTime = new Date(Date.UTC(2001, 0, 1) + this.#dataMs)
+      .toISOString()
+      .slice(0, 16)
+      .replace('T', ' ')
     const made = this.#made()
     control.transact(() => {
       const run = control.run.row('run')
@@ -431,7 +441,10 @@ function put<Value>(handle: { readonly value: Value; set(value: Value): number }
 
 function dumpOf(replica: RunningReplica): Promise<Map<string, AirportFigures>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new AtomikError('network', `replica ${replica.name} does not answer`)), 10_000)
+    const timer = setTimeout(
+      () => reject(new AtomikError('network', `replica ${replica.name} does not answer`)),
+      10_000,
+    )
     replica.dump = airports => {
       clearTimeout(timer)
       resolve(airports)

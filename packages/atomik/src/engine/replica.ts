@@ -16,19 +16,19 @@ import { Delta, Fingerprint, foldRow, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  compareBytes,
   type DecodedDelta,
   type DownlinkFrame,
   decodeDelta,
   decodeDownlink,
   encodeDelta,
+  encodeUtf8,
   type Halves,
   type Head,
   Reader,
   type RowDirectory,
   type RowNames,
   Writer,
-  compareBytes,
-  encodeUtf8,
   writeAuth,
   writeBatch,
   writeHave,
@@ -402,7 +402,8 @@ export class Replica {
       this.#dropUnwritable(actions)
       return
     }
-    if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16)) this.#seal(nowMs)
+    if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16))
+      this.#seal(nowMs)
     while (this.#sent < this.#pending.length) this.#sendBatch(this.#pending[this.#sent++], actions)
   }
 
@@ -640,7 +641,8 @@ export class Replica {
    */
   #probe(heads: readonly Head[]): void {
     const last = this.#openFrom - this.#incarnation.base
-    if (heads.some(head => head.alias === 0 && head.sequence > last) && this.#openFrom === this.#change) this.#change++
+    if (heads.some(head => head.alias === 0 && head.sequence > last) && this.#openFrom === this.#change)
+      this.#change++
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -727,7 +729,10 @@ export class Replica {
       } else if (entry.kind !== 'nothing') {
         const first = this.#pending[0]
         if (first === undefined || first.to - this.#incarnation.base !== entry.to)
-          throw new AtomikError('malformed', `the hub settles change ${entry.to}, which is not the next of ours`)
+          throw new AtomikError(
+            'malformed',
+            `the hub settles change ${entry.to}, which is not the next of ours`,
+          )
         const batch = this.#settle(nowMs)
         if (entry.kind === 'own') {
           this.#numberLiterals(batch.delta)
