@@ -1,4 +1,5 @@
 /** Reads a delta as vectors name its rows: what a test, or another implementation's test, does with codec.json. */
+import type { RowLayout } from '../../packages/atomik/src/algebra/index.ts'
 import { Schema } from '../../packages/atomik/src/schema/index.ts'
 import {
   type DecodedDelta,
@@ -28,13 +29,17 @@ export function directoryFor(known: readonly (readonly string[])[], naming: Nami
   }
 }
 
+export function layoutsOf(schema: string): readonly RowLayout[] {
+  return Schema.decode(encodeUtf8(schema)).layouts
+}
+
 /** @throws AtomikError */
 export function decodeVector(
   bytes: Uint8Array,
   { schema, stampBaseMs, naming, known }: DeltaInput,
+  layouts = layoutsOf(schema),
 ): DecodedDelta {
   const reader = new Reader(bytes)
-  const { layouts } = Schema.decode(encodeUtf8(schema))
   const decoded = decodeDelta(reader, layouts, directoryFor(known, naming), stampBaseMs)
   if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
   return decoded
