@@ -26,6 +26,7 @@ import {
   encodeUtf8,
   type Halves,
   type Head,
+  namesByKey,
   Reader,
   type RowDirectory,
   type RowNames,
@@ -128,6 +129,16 @@ const earlyFramesMax = 256
 const saltMs = 1000
 /** How often the hub is told what we have, while that changes. */
 const haveMs = 200
+
+/** Bytes of a batch's delta: what a message may hold without its frame's head. */
+const batchBytesMax = limits.uplinkBytesMax - 1024
+
+/** No row takes more than its key and 11 bytes a word, run heads included. */
+function bytesAtMost(delta: Delta): number {
+  let bytes = 0
+  for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
+  return bytes
+}
 
 export class Replica {
   readonly schema: Schema
@@ -304,6 +315,7 @@ export class Replica {
   #nowMs = 0
 
   #commit(change: Delta): number {
+    this.#makeRoom(change)
     this.#change++
     this.#undo.record(this.#change, change, this)
     this.#open.fold(change)
@@ -323,6 +335,26 @@ export class Replica {
     this.#nowMs = nowMs
     this.#undo.invert(change, current, this, () => this.#stamp())
     return this.#commit(current)
+  }
+
+  /**
+   * Seals the open changes when this one might make them more than one message can carry, connected or not.
+   * @throws AtomikError `oversized` when this change alone is more than that; then it is not made
+   */
+  #makeRoom(change: Delta): void {
+    const bytes = bytesAtMost(change)
+    if (bytes > batchBytesMax) {
+      const names = namesByKey((table, row) => this.reference.tables[table].keys[row])
+      this.#body.reset()
+      encodeDelta(this.#body, change, names, 0)
+      if (this.#body.length > batchBytesMax)
+        throw new AtomikError(
+          'oversized',
+          `a change of ${this.#body.length} bytes, at most ${batchBytesMax} can be sent`,
+        )
+    }
+    if (this.#openFrom < this.#change && bytesAtMost(this.#open) + bytes > batchBytesMax)
+      this.#seal(this.#nowMs)
   }
 
   #stamp(): Halves {
