@@ -10,9 +10,10 @@
  * of batches and open changes.
  */
 import { Delta, Fingerprint, foldRow } from '../algebra/index.ts'
-import { assert } from '../errors.ts'
+import { AtomikError, assert } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
-import { type Claim, encodeDelta, type Halves, Writer, writeBatch } from '../wire/index.ts'
+import { type Claim, encodeDelta, type Halves, namesByKey, Writer, writeBatch } from '../wire/index.ts'
 import { firstLabel, nextLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
@@ -43,6 +44,15 @@ interface Incarnation {
 const zero: Halves = { low: 0, high: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
+/** Bytes of a batch's delta: what a message may hold without its frame's head. */
+const batchBytesMax = limits.uplinkBytesMax - 1024
+
+/** No row takes more than its key and 11 bytes a word, run heads included. */
+function bytesAtMost(delta: Delta): number {
+  let bytes = 0
+  for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
+  return bytes
+}
 
 export class Outbox {
   readonly accumulator: Delta
@@ -116,6 +126,25 @@ export class Outbox {
     return batch && { batch, endSequence: batch.to - this.#incarnation.base }
   }
 
+  /**
+   * Seals the open changes when this one might make them more than one message can carry, connected or not.
+   * @throws AtomikError `oversized` when this change alone is more than that
+   */
+  makeRoom(nowMs: number, change: Delta): void {
+    const bytes = bytesAtMost(change)
+    if (bytes > batchBytesMax) {
+      const { keyOf } = this.#numbers.names
+      this.#body.reset()
+      encodeDelta(this.#body, change, namesByKey(keyOf), 0)
+      if (this.#body.length > batchBytesMax)
+        throw new AtomikError(
+          'oversized',
+          `a change of ${this.#body.length} bytes, at most ${batchBytesMax} can be sent`,
+        )
+    }
+    if (bytesAtMost(this.#open) + bytes > batchBytesMax) this.#seal(nowMs)
+  }
+
   /** Takes a change in and numbers it. */
   add(change: Delta): number {
     this.#lastChange++
@@ -138,7 +167,11 @@ export class Outbox {
 
   /** Seals what is open, if there is something and fewer than `inFlightMax` batches wait. */
   seal(nowMs: number, inFlightMax: number): void {
-    if (this.#openFrom === this.#lastChange || this.#batches.length >= inFlightMax) return
+    if (this.#batches.length < inFlightMax) this.#seal(nowMs)
+  }
+
+  #seal(nowMs: number): void {
+    if (this.#openFrom === this.#lastChange) return
     if (nowMs - this.#saltAtMs >= saltMs) {
       this.#salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#saltAtMs = nowMs

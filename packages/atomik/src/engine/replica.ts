@@ -216,6 +216,7 @@ export class Replica {
   /**
    * Makes one change: all that `make` accumulates, or nothing when it throws. Returns its number, counted from 1.
    * Changes nest: an inner one joins the outer.
+   * @throws AtomikError `oversized` for a change that no message can carry; then it is not made
    */
   change(nowMs: number, make: (edit: Edit) => void): number {
     if (this.#editor.isEditing) {
@@ -223,7 +224,7 @@ export class Replica {
       return this.#outbox.lastChange + 1
     }
     const change = this.#editor.make(nowMs, make)
-    if (!change.isEmpty) this.#commit(change)
+    if (!change.isEmpty) this.#commit(nowMs, change)
     return this.#outbox.lastChange
   }
 
@@ -233,11 +234,15 @@ export class Replica {
    * @throws AtomikError `unknown-change` when it was refused or lies further back than `undoDepth`
    */
   undo(nowMs: number, change: number): number {
-    this.#commit(this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)))
+    this.#commit(
+      nowMs,
+      this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
+    )
     return this.#outbox.lastChange
   }
 
-  #commit(change: Delta): void {
+  #commit(nowMs: number, change: Delta): void {
+    this.#outbox.makeRoom(nowMs, change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
