@@ -1,5 +1,6 @@
 /**
- * Goal: no code block in the documents is a promise that nobody kept. Method: every ```ts block of the documents named
+ * Goal: no code block in the documents is a promise that nobody kept, no link leads nowhere, and code they name is there.
+ * Method: every ```ts block of the documents named
  * below, and every @example of the library's sources, loses its types (esbuild) and runs in a Node of its own, with the
  * packages as they were built, against a real hub on a free port. A block fails when it throws, when a `console.assert`
  * does not hold, or when it does not end. `url` is the hub's space; the documents' own address
@@ -8,8 +9,8 @@
  * Replay one:  npm run build && npx vitest run tools/docs.test.ts -t 'README.md:31'
  */
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Hub } from '@atomik/hub'
 import { transform } from 'esbuild'
@@ -189,4 +190,69 @@ describe('the documents', () => {
       await run(block)
     })
   }
+})
+
+/** All that is written by hand: at the root, beside the library, and in docs and spec. */
+const pages = [
+  ...readdirSync(root).filter(name => name.endsWith('.md')),
+  'packages/atomik/README.md',
+  ...['docs/decisions', 'spec']
+    .filter(folder => existsSync(join(root, folder)))
+    .flatMap(folder => readdirSync(join(root, folder)).map(name => `${folder}/${name}`))
+    .filter(name => name.endsWith('.md')),
+]
+
+/** The text without its fenced blocks. */
+const proseOf = (page: string) => readFileSync(join(root, page), 'utf8').replace(/^```[\s\S]*?^```/gm, '')
+
+const sourceText = new Map(
+  readdirSync(join(root, 'packages'))
+    .map(name => join(root, 'packages', name, 'src'))
+    .filter(existsSync)
+    .flatMap(folder => [...sources(folder)])
+    .map(path => [relative(root, path), readFileSync(path, 'utf8')]),
+)
+
+function deadLinks(prose: string, folder: string): string[] {
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(match => match[1])
+    .filter(target => !/^(https?:|#)/.test(target))
+    .filter(target => !existsSync(join(root, folder, target.split('#')[0])))
+}
+
+/** Of `path.ts:name, name` and `Class.member` in backticks, those that the sources do not have. */
+function missingCode(prose: string): string[] {
+  const missing: string[] = []
+  for (const [, path, names = ''] of prose.matchAll(/`([a-z][\w/-]*\/[\w./-]+\.ts)(?::([\w.#, ]+))?`/g)) {
+    const text = sourceText.get(path) ?? sourceText.get(`${library}/${path}`)
+    if (text === undefined && !existsSync(join(root, path)) && !existsSync(join(root, library, path)))
+      missing.push(path)
+    else
+      for (const name of names.split(/[,\s]+/))
+        if (!name.split('.').every(part => text?.includes(part) ?? part === ''))
+          missing.push(`${path}:${name}`)
+  }
+  for (const [, owner, member] of prose.matchAll(/`([A-Z]\w+)\.(#?[a-z]\w+)`/g))
+    if (![...sourceText.values()].some(text => text.includes(`class ${owner}`) && text.includes(member)))
+      missing.push(`${owner}.${member}`)
+  return missing
+}
+
+it('a dead link and a name that is not there are found', () => {
+  expect(deadLinks('[a](LICENSE) [b](nowhere.md#x) [c](https://a.example/)', '.')).toEqual(['nowhere.md#x'])
+  expect(missingCode('`engine/space.ts:Space.#accept` `Replica.#settle` `tools/layers.js`')).toEqual([])
+  expect(missingCode('`engine/space.ts:Space.#nope`, `engine/none.ts`, `Replica.#gone`')).toEqual([
+    'engine/space.ts:Space.#nope',
+    'engine/none.ts',
+    'Replica.#gone',
+  ])
+})
+
+describe.each(pages)('what %s names', page => {
+  it('links lead to files', () => {
+    expect(deadLinks(proseOf(page), dirname(page))).toEqual([])
+  })
+  it('code is where it is said to be', () => {
+    expect(missingCode(proseOf(page))).toEqual([])
+  })
 })
