@@ -82,11 +82,14 @@ export class AtomikTable {
 
   /**
    * ACCUM without a bigint, for widths up to 64: the low and the high 32 bits, as signed or unsigned integers.
-   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width)
+   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width, no integer)
    */
   accumHalves(address: number, low: number, high: number): void {
     const at = this.#at(address)
-    if (this.#halves > 2) throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
+    if (this.#halves > 2)
+      throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
+    if (((low | 0) !== low && low >>> 0 !== low) || ((high | 0) !== high && high >>> 0 !== high))
+      throw new AtomikError('width', `expected two halves of 32 bits, got ${low} and ${high}`)
     const excess = this.#halves === 1 ? high | (low & ~this.#topMask) : high & ~this.#topMask
     if (excess !== 0) throw new AtomikError('width', `delta is wider than ${this.width} bits`)
     const accumulator = this.#accumulator
@@ -128,7 +131,10 @@ export class AtomikTable {
    */
   rollback(address: number, delta: bigint): void {
     if (!hasInverse(this.lane))
-      throw new AtomikError('lane', `the ${this.lane} lane has no inverse: write the earlier value back instead`)
+      throw new AtomikError(
+        'lane',
+        `the ${this.lane} lane has no inverse: write the earlier value back instead`,
+      )
     const at = this.#at(address)
     this.#parse(delta)
     if (this.lane === 'add') this.#negate(this.#scratch)
@@ -205,7 +211,8 @@ export class AtomikTable {
 
   #format(from: Int32Array, at: number): bigint {
     let value = 0n
-    for (let half = this.#halves - 1; half >= 0; half--) value = (value << 32n) | BigInt(from[at + half] >>> 0)
+    for (let half = this.#halves - 1; half >= 0; half--)
+      value = (value << 32n) | BigInt(from[at + half] >>> 0)
     return value
   }
 }

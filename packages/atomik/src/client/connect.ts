@@ -404,6 +404,8 @@ class Client<T extends TablesOf> implements Host {
     }
     return {
       row: key => {
+        const known = this.replica.findRow(table, key)
+        if (known >= 0) return rowAt(known)
         const bytes = encodeUtf8(key).length
         if (bytes < 1 || bytes > limits.keyBytesMax)
           throw new AtomikError('range', `a row key has 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`)

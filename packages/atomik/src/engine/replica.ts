@@ -14,6 +14,7 @@
  */
 import { Delta, Fingerprint, foldRow, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
   compareBytes,
@@ -106,6 +107,9 @@ interface PendingBatch {
   /** The salt differs from that of the batch before: it must travel. */
   readonly saltIsNew: boolean
   readonly label: Halves
+  /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
+  sentAtMs: number | undefined
+  wasSent: boolean
 }
 
 interface Incarnation {
@@ -162,6 +166,8 @@ export class Replica {
   #change = 0
   /** The change being made, or undefined. */
   #current: Delta | undefined
+  /** An empty delta for the next change, when nothing keeps the last one. */
+  #spare: Delta | undefined
   #stamped = false
 
   #link: 'down' | 'greeting' | 'live' = 'down'
@@ -173,6 +179,8 @@ export class Replica {
   /** Time of the last progress of the outbox, and of the last report of a gap. */
   #progressAtMs = 0
   #needAtMs = Number.NEGATIVE_INFINITY
+  /** Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. */
+  #roundTripMs = 0
   /** Doubles with every fruitless repetition. */
   #backoff = 1
   #greetedAtMs = 0
@@ -227,10 +235,20 @@ export class Replica {
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The local row with this key, created empty when it is new. */
+  /**
+   * The local row with this key, created empty when it is new.
+   * @throws AtomikError `range` for a key that could not travel: empty, too long, or with an unpaired surrogate
+   */
   row(table: number, key: string): number {
     const known = this.reference.tables[table].find(key)
-    return known >= 0 ? known : this.reference.tables[table].open(key)
+    if (known >= 0) return known
+    const bytes = encodeUtf8(key).length
+    if (bytes < 1 || bytes > limits.keyBytesMax || /\p{Surrogate}/u.test(key))
+      throw new AtomikError(
+        'range',
+        `a row key is text of 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`,
+      )
+    return this.reference.tables[table].open(key)
   }
 
   /** The local row with this key, or −1. */
@@ -264,7 +282,8 @@ export class Replica {
       make(this.#edit)
       return this.#change + 1
     }
-    const current = new Delta(this.schema.layouts)
+    const current = this.#spare ?? new Delta(this.schema.layouts)
+    this.#spare = undefined
     this.#current = current
     this.#stamped = false
     this.#nowMs = nowMs
@@ -274,7 +293,12 @@ export class Replica {
       this.#current = undefined
     }
     if (current.isEmpty) return this.#change
-    return this.#commit(current)
+    const change = this.#commit(current)
+    if (this.#options.undoDepth === 0) {
+      current.clear()
+      this.#spare = current
+    }
+    return change
   }
 
   #nowMs = 0
@@ -404,7 +428,7 @@ export class Replica {
     }
     if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16))
       this.#seal(nowMs)
-    while (this.#sent < this.#pending.length) this.#sendBatch(this.#pending[this.#sent++], actions)
+    while (this.#sent < this.#pending.length) this.#sendBatch(nowMs, this.#pending[this.#sent++], actions)
   }
 
   /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
@@ -429,7 +453,8 @@ export class Replica {
     const resendMs = this.#options.resendMs ?? 400
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * resendMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
-    if (this.#sent > 0 && nowMs - this.#progressAtMs > resendMs * this.#backoff) {
+    const patienceMs = Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff
+    if (this.#sent > 0 && nowMs - this.#progressAtMs > patienceMs) {
       this.stats.batchesResent += this.#sent
       this.#sent = 0
       this.#progressAtMs = nowMs
@@ -515,13 +540,22 @@ export class Replica {
       digest,
       to - this.#incarnation.base,
     )
-    this.#pending.push({ from: this.#openFrom, to, delta: this.#open, salt: this.#salt, saltIsNew, label })
+    this.#pending.push({
+      from: this.#openFrom,
+      to,
+      delta: this.#open,
+      salt: this.#salt,
+      saltIsNew,
+      label,
+      sentAtMs: undefined,
+      wasSent: false,
+    })
     this.#open = new Delta(this.schema.layouts)
     this.#openFrom = to
     if (this.#pending.length === 1) this.#progressAtMs = nowMs
   }
 
-  #sendBatch(batch: PendingBatch, actions: ReplicaAction[]): void {
+  #sendBatch(nowMs: number, batch: PendingBatch, actions: ReplicaAction[]): void {
     const body = this.#body
     body.reset()
     encodeDelta(body, batch.delta, this.#uplinkNames, this.#stampBaseMs)
@@ -536,6 +570,8 @@ export class Replica {
       body: body.finish(),
     })
     actions.push({ type: 'send', bytes: w.finish() })
+    batch.sentAtMs = batch.wasSent ? undefined : nowMs
+    batch.wasSent = true
     this.stats.batchesSent++
   }
 
@@ -546,6 +582,8 @@ export class Replica {
     if (this.#sent > 0) this.#sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
+    if (batch.sentAtMs !== undefined)
+      this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / (this.#roundTripMs === 0 ? 1 : 8)
     this.#incarnation.confirmed = batch.to
     this.#incarnation.confirmedLabel = batch.label
     this.#rebuildAccumulator(batch.delta)
@@ -673,6 +711,23 @@ export class Replica {
   ): void {
     const touched = new TouchedRows()
     const before = this.#incarnation.confirmed
+    try {
+      this.#followAll(nowMs, frame, touched, actions)
+    } finally {
+      // Also when a later entry makes no sense: those before it hold.
+      if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+      if (this.#incarnation.confirmed > before)
+        actions.push({ type: 'confirmed', change: this.#incarnation.confirmed })
+    }
+    if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
+  }
+
+  #followAll(
+    nowMs: number,
+    frame: DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' },
+    touched: TouchedRows,
+    actions: ReplicaAction[],
+  ): void {
     let next: typeof frame | undefined = frame
     while (next !== undefined) {
       const end: number = next.type === 'stream' ? next.lsn + next.entries.length : next.toLsn
@@ -693,10 +748,6 @@ export class Replica {
       }
       next = this.#nextEarly()
     }
-    if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
-    if (this.#incarnation.confirmed > before)
-      actions.push({ type: 'confirmed', change: this.#incarnation.confirmed })
-    if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   #nextEarly(): (DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' }) | undefined {

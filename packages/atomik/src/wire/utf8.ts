@@ -22,7 +22,16 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   let text = ''
   for (let i = 0; i < bytes.length; ) {
     const lead = bytes[i]
-    const more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1
+    const more =
+      lead < 0x80
+        ? 0
+        : lead >= 0xc2 && lead < 0xe0
+          ? 1
+          : lead >= 0xe0 && lead < 0xf0
+            ? 2
+            : lead >= 0xf0 && lead < 0xf5
+              ? 3
+              : -1
     if (more < 0 || i + more >= bytes.length) return undefined
     let c = more === 0 ? lead : lead & (0x3f >> more)
     for (let k = 1; k <= more; k++) {
