@@ -5,6 +5,16 @@
 
 /** The UTF-8 bytes of `text`; an unpaired surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
+  const ascii = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c >= 0x80) return encodeAny(text)
+    ascii[i] = c
+  }
+  return ascii
+}
+
+function encodeAny(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     let c = character.codePointAt(0) ?? 0xfffd
