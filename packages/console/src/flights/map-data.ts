@@ -1,0 +1,21 @@
+/** What the map is made of: computed when the page is built, in the flat coordinates of a `width` × `height` picture. */
+import type { RegionAirport } from '@atomik/flights/regions'
+
+export interface MapAirport extends RegionAirport {
+  readonly state: string
+  readonly x: number
+  readonly y: number
+  /** Departures in the whole data set: what regions are divided by. */
+  readonly departures: number
+}
+
+export interface MapData {
+  readonly width: number
+  readonly height: number
+  /** Frame around what lies outside of the projection: left, top, right, bottom. */
+  readonly islandsFrame: readonly number[]
+  /** SVG paths. */
+  readonly land: string
+  readonly borders: string
+  readonly airports: readonly MapAirport[]
+}
