@@ -8,15 +8,13 @@ import { type GeoPath, type GeoProjection, geoAlbersUsa, geoMercator, geoPath, g
 import { feature, merge, mesh } from 'topojson-client'
 import type { GeometryCollection, Topology } from 'topojson-specification'
 import type { Plugin } from 'vite'
-import type { MapData } from '../src/flights/map-data.ts'
+import { type MapData, mapSize } from '../src/flights/map-data.ts'
 
 type States = Topology<{ states: GeometryCollection }>
 
 const name = 'virtual:map'
-const width = 975
-const height = 610
 /** Where the frame of the islands lies: left, top, right, bottom. */
-const islandsFrame = [846, 546, 967, 602] as const
+const islandsFrame = [850, 552, 971, 608] as const
 /** FIPS codes of Puerto Rico and the Virgin Islands. */
 const islands = new Set(['72', '78'])
 /** Points nearer to the one before are left out: less than a third of a pixel shows. */
@@ -27,7 +25,9 @@ export function mapPlugin(): Plugin {
     name: 'atomik-map',
     resolveId: id => (id === name ? `\0${name}` : undefined),
     load: async id =>
-      id === `\0${name}` ? `export default JSON.parse(${JSON.stringify(JSON.stringify(await makeMap()))})` : undefined,
+      id === `\0${name}`
+        ? `export default JSON.parse(${JSON.stringify(JSON.stringify(await makeMap()))})`
+        : undefined,
   }
 }
 
@@ -45,7 +45,7 @@ async function makeMap(): Promise<MapData> {
 
   const mainland = geoAlbersUsa()
     .scale(1300)
-    .translate([width / 2, height / 2])
+    .translate([mapSize.width / 2, 305])
   const inFrame = states.geometries.filter(({ id }) => islands.has(String(id)))
   const [left, top, right, bottom] = islandsFrame
   const frame = geoMercator().fitExtent(
@@ -63,8 +63,6 @@ async function makeMap(): Promise<MapData> {
   const borders = mesh(topology, states, (a, b) => a !== b)
 
   return {
-    width,
-    height,
     islandsFrame: [...islandsFrame],
     land: draw(mainland, path => path(areas(main))) + draw(frame, path => path(areas(inFrame))),
     borders: draw(mainland, path => path(borders)),

@@ -32,7 +32,7 @@ function Notice({ view }: { view: HubView }) {
       ? `The hub does not answer (${view.reason}). What you see is the last state; trying again by itself.`
       : view.connection === 'refused'
         ? `The hub will not have this page: ${view.reason}`
-        : view.reason
+        : view.note
   return (
     <p class="notice" role="status" hidden={text === ''}>
       {text}

@@ -2,11 +2,9 @@
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { count, decimal, delay } from '../format.ts'
 import type { LiveHub, ReplicaView } from '../live/live-hub.ts'
-import type { MapData } from './map-data.ts'
+import { type MapData, mapSize } from './map-data.ts'
 import { type AirportNow, MapPainter } from './map-painter.ts'
 
-/** Proportions before the map itself is here, so that nothing moves when it comes. */
-const proportions = { width: 975, height: 610 }
 /** How near a pointer must come, beyond an airport's circle. */
 const reachPixels = 10
 
@@ -29,6 +27,8 @@ export function FlightsMap({ hub, regions }: { hub: LiveHub; regions: readonly R
     return () => made.stop()
   }, [data, hub])
   useEffect(() => painter?.setRegions(regions.length), [painter, regions.length])
+  const cut = regions.filter(replica => replica.cut).map(({ region }) => region)
+  useEffect(() => painter?.setCut(new Set(cut)), [painter, cut.join()])
 
   const choose = (airport: AirportNow | undefined, isAsked = false) => {
     if (airport !== chosen) {
@@ -53,10 +53,15 @@ export function FlightsMap({ hub, regions }: { hub: LiveHub; regions: readonly R
 
   return (
     <section class="map" aria-labelledby="map-title">
-      <h2 id="map-title">Airports, as this page’s replica has them</h2>
-      {/* biome-ignore lint/a11y/useSemanticElements: no element is a map */}
+      <div class="title">
+        <h2 id="map-title">Airports, as this page’s replica has them</h2>
+        <p class="legend">
+          <span class="mark" /> size: flights <span class="mark ring" /> last one over 15 min late
+        </p>
+      </div>
       <div
         class="picture"
+        style={{ aspectRatio: `${mapSize.width} / ${mapSize.height}` }}
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move from airport to airport
         tabIndex={0}
@@ -68,7 +73,7 @@ export function FlightsMap({ hub, regions }: { hub: LiveHub; regions: readonly R
         onBlur={() => choose(undefined)}
       >
         <Land data={data} />
-        <canvas ref={canvas} aria-hidden="true" />
+        <canvas ref={canvas} />
         {painter !== undefined && chosen !== undefined && (
           <Tip painter={painter} airport={chosen} regions={regions} />
         )}
@@ -82,7 +87,7 @@ export function FlightsMap({ hub, regions }: { hub: LiveHub; regions: readonly R
 }
 
 function Land({ data }: { data: MapData | undefined }) {
-  const { width, height } = data ?? proportions
+  const { width, height } = mapSize
   return useMemo(() => {
     const [left, top, right, bottom] = data?.islandsFrame ?? [0, 0, 0, 0]
     return (
@@ -93,14 +98,14 @@ function Land({ data }: { data: MapData | undefined }) {
             <path class="land" d={data.land} />
             <path class="borders" d={data.borders} />
             <path class="frame" d={`M${left},${bottom}V${top}H${right}`} />
-            <text class="place" x={left + 2} y={top - 6}>
-              Puerto Rico, Virgin Islands
+            <text class="place" x={right} y={top - 6} text-anchor="end">
+              Puerto Rico, V. I.
             </text>
           </>
         )}
       </svg>
     )
-  }, [data, width, height])
+  }, [data])
 }
 
 function Tip(props: { painter: MapPainter; airport: AirportNow; regions: readonly ReplicaView[] }) {
@@ -108,12 +113,12 @@ function Tip(props: { painter: MapPainter; airport: AirportNow; regions: readonl
   const { place } = airport
   const { x, y } = painter.position(airport)
   const style = {
-    left: `${(100 * place.x) / proportions.width}%`,
-    top: `${(100 * place.y) / proportions.height}%`,
+    left: `${(100 * place.x) / mapSize.width}%`,
+    top: `${(100 * place.y) / mapSize.height}%`,
     '--away': `${painter.radius(airport) + 10}px`,
   }
-  const side = `${place.y > proportions.height / 2 ? 'above' : 'below'} ${
-    place.x > proportions.width * 0.75 ? 'to-left' : place.x < proportions.width * 0.25 ? 'to-right' : 'centred'
+  const side = `${place.y > mapSize.height / 2 ? 'above' : 'below'} ${
+    place.x > mapSize.width * 0.75 ? 'to-left' : place.x < mapSize.width * 0.25 ? 'to-right' : 'centred'
   }`
   return (
     <div class={`tip ${side}`} style={style} data-x={Math.round(x)} data-y={Math.round(y)}>
@@ -137,7 +142,7 @@ function Tip(props: { painter: MapPainter; airport: AirportNow; regions: readonl
   )
 }
 
-/** Sums over the page's own copy, and what the marks mean. */
+/** Sums over the page's own copy. */
 function Totals({ painter }: { painter: MapPainter | undefined }) {
   let departures = 0
   let arrivals = 0
@@ -150,15 +155,16 @@ function Totals({ painter }: { painter: MapPainter | undefined }) {
     if (airport.delayed) late++
   }
   return (
-    <div class="totals">
-      <p>
-        <b data-testid="departures">{count(departures)}</b> departures <b>{count(arrivals)}</b> arrivals{' '}
-        <b>{decimal(departures === 0 ? 0 : minutes / departures)}</b> min mean delay <b>{count(late)}</b> late now
-      </p>
-      <p class="legend">
-        <span class="mark size" /> size: flights <span class="mark ring" /> ring: last one over 15 min late
-      </p>
-    </div>
+    <dl class="totals">
+      <dt>departures</dt>
+      <dd data-testid="departures">{count(departures)}</dd>
+      <dt>arrivals</dt>
+      <dd>{count(arrivals)}</dd>
+      <dt>min mean delay</dt>
+      <dd>{decimal(departures === 0 ? 0 : minutes / departures)}</dd>
+      <dt>last one late</dt>
+      <dd>{count(late)}</dd>
+    </dl>
   )
 }
 

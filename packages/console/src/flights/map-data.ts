@@ -1,5 +1,8 @@
-/** What the map is made of: computed when the page is built, in the flat coordinates of a `width` × `height` picture. */
+/** What the map is made of: computed when the page is built, in flat coordinates. */
 import type { RegionAirport } from '@atomik/flights/regions'
+
+/** Size of the picture. */
+export const mapSize = { width: 975, height: 616 } as const
 
 export interface MapAirport extends RegionAirport {
   readonly state: string
@@ -10,8 +13,6 @@ export interface MapAirport extends RegionAirport {
 }
 
 export interface MapData {
-  readonly width: number
-  readonly height: number
   /** Frame around what lies outside of the projection: left, top, right, bottom. */
   readonly islandsFrame: readonly number[]
   /** SVG paths. */

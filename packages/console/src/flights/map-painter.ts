@@ -5,10 +5,10 @@
 import { divideRegions } from '@atomik/flights/regions'
 import type { FlightSpace } from '../live/live-hub.ts'
 import { cssValue, onThemeChange, regionColor } from '../theme.ts'
-import type { MapAirport, MapData } from './map-data.ts'
+import { type MapAirport, type MapData, mapSize } from './map-data.ts'
 
 /** Arcs drawn at once; further departures only flash. */
-const arcsMax = 160
+const arcsMax = 120
 const arcMs = 1100
 const flashMs = 500
 /** Part of its way that an arc is long. */
@@ -54,6 +54,7 @@ export class MapPainter {
   readonly #onChange: () => void
   #arcs: Arc[] = []
   #regions = 0
+  #cut: ReadonlySet<number> = new Set()
   #colors: string[] = []
   #ink = ''
   #selected: AirportNow | undefined
@@ -116,6 +117,12 @@ export class MapPainter {
     this.#recolor()
   }
 
+  /** Airports of regions whose replicas are cut fade: what happens there is not known here. */
+  setCut(regions: ReadonlySet<number>): void {
+    this.#cut = regions
+    this.#request()
+  }
+
   select(airport: AirportNow | undefined): void {
     this.#selected = airport
     this.#request()
@@ -148,10 +155,10 @@ export class MapPainter {
   #resize(): void {
     const { clientWidth } = this.#canvas
     if (clientWidth === 0) return
-    this.#scale = clientWidth / this.#data.width
+    this.#scale = clientWidth / mapSize.width
     this.#pixelRatio = Math.min(pixelRatioMax, devicePixelRatio)
     this.#canvas.width = Math.round(clientWidth * this.#pixelRatio)
-    this.#canvas.height = Math.round(this.#data.height * this.#scale * this.#pixelRatio)
+    this.#canvas.height = Math.round(mapSize.height * this.#scale * this.#pixelRatio)
     // A canvas that was resized is empty: draw before it is shown.
     this.#draw(performance.now())
   }
@@ -207,6 +214,7 @@ export class MapPainter {
     c.clearRect(0, 0, this.#canvas.width, this.#canvas.height)
     this.#drawArcs(c, now)
     for (const airport of this.#order) this.#drawAirport(c, airport, now)
+    c.globalAlpha = 1
     if (this.#selected !== undefined) {
       const { x, y } = this.position(this.#selected)
       c.strokeStyle = this.#ink
@@ -221,10 +229,11 @@ export class MapPainter {
     const radius = this.radius(airport)
     const flash = Math.max(0, 1 - (now - airport.flashAt) / flashMs)
     c.strokeStyle = c.fillStyle = this.#colors[airport.region]
-    c.globalAlpha = 0.38 + 0.5 * flash
+    const presence = this.#cut.has(airport.region) ? 0.35 : 1
+    c.globalAlpha = presence * (0.38 + 0.5 * flash)
     circle(c, x, y, radius)
     c.fill()
-    c.globalAlpha = 1
+    c.globalAlpha = presence
     c.lineWidth = 1
     c.stroke()
     if (!airport.delayed) return
@@ -237,13 +246,13 @@ export class MapPainter {
   #drawArcs(c: CanvasRenderingContext2D, now: number): void {
     this.#arcs = this.#arcs.filter(({ startedAt }) => now - startedAt < arcMs)
     c.lineCap = 'round'
-    c.lineWidth = 1.5
+    c.lineWidth = 1.3
     for (const { from, to, region, startedAt } of this.#arcs) {
       const progress = (now - startedAt) / arcMs
       const head = Math.min(1, progress * (1 + arcLength))
       const tail = Math.max(0, progress * (1 + arcLength) - arcLength)
       c.strokeStyle = this.#colors[region]
-      c.globalAlpha = 0.85 * Math.min(1, 4 * (1 - progress))
+      c.globalAlpha = 0.75 * Math.min(1, 4 * (1 - progress))
       part(c, from, to, tail, head, this.#scale)
       c.stroke()
     }

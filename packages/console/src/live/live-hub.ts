@@ -1,6 +1,6 @@
 /**
  * What the page knows of a hub: it is two ordinary replicas, one of the space `flights` and one of `control`. The library
- * keeps them connected; here their rows become one view, made anew at most once a frame. The page changes nothing but
+ * keeps them connected; here their rows become one view, made anew a few times a second. The page changes nothing but
  * the `cut` flags.
  */
 import { controlTables, flightTables } from '@atomik/flights/schema'
@@ -8,7 +8,9 @@ import { AtomikError, type ConnectedSpace, connect } from 'atomik'
 
 export type FlightSpace = ConnectedSpace<typeof flightTables>
 type ControlSpace = ConnectedSpace<typeof controlTables>
-type ValuesOf<Table extends { row(key: string): { read(): unknown } }> = ReturnType<ReturnType<Table['row']>['read']>
+type ValuesOf<Table extends { row(key: string): { read(): unknown } }> = ReturnType<
+  ReturnType<Table['row']>['read']
+>
 
 export type RunView = ValuesOf<ControlSpace['run']>
 export interface ReplicaView extends ValuesOf<ControlSpace['replicas']> {
@@ -35,11 +37,20 @@ export interface HubView {
   readonly connection: 'connecting' | 'live' | 'away' | 'refused'
   /** Why it is not live. */
   readonly reason: string
+  /** Something that happened, for a while. */
+  readonly note: string
   /** Absent as long as no run was seen on this hub. */
   readonly run: RunView | undefined
   readonly replicas: readonly ReplicaView[]
   readonly page: PageView | undefined
 }
+
+/** Listeners are told no oftener. */
+const tellMs = 100
+/** How long a passing note stays. */
+const noteMs = 8000
+/** Answers that trying again will not change; the library then closes the space. */
+const finalCodes: readonly string[] = ['version', 'schema', 'unauthorized', 'unknown-space']
 
 /** A connection that never gives up: setTimeout's longest. */
 const foreverMs = 2 ** 31 - 1
@@ -49,8 +60,11 @@ export class LiveHub {
   #control: ControlSpace | undefined
   #reason = ''
   #refused = false
+  #note = ''
+  #noteTimer: ReturnType<typeof setTimeout> | undefined
   #view: HubView | undefined
   #scheduled = false
+  #toldAt = 0
   readonly #listeners = new Set<() => void>()
   readonly #whenFlights: ((space: FlightSpace) => void)[] = []
 
@@ -73,15 +87,15 @@ export class LiveHub {
     connect(`${origin}/flights`, { tables: flightTables, ...options }).then(space => {
       this.#flights = space
       space.on('status', () => this.#changed())
-      space.on('error', error => this.#note(error.message))
+      space.on('error', error => finalCodes.includes(error.code) && fail(error))
       for (const tell of this.#whenFlights.splice(0)) tell(space)
       this.#changed()
     }, fail)
     connect(`${origin}/control`, { tables: controlTables, ...options }).then(space => {
       this.#control = space
       space.on('status', () => this.#changed())
-      space.on('error', error => this.#note(error.message))
-      space.on('refused', ({ code }) => this.#note(`the hub refused the change (${code})`))
+      space.on('error', error => finalCodes.includes(error.code) && fail(error))
+      space.on('refused', ({ code }) => this.#say(`The hub refused the change (${code}).`))
       space.replicas.subscribe(() => this.#changed())
       space.run.subscribe(() => this.#changed())
       this.#changed()
@@ -94,7 +108,7 @@ export class LiveHub {
     return this.#view
   }
 
-  /** Calls back at most once a frame after changes. Returns the way to stop. */
+  /** Calls back after changes, at most ten times a second. Returns the way to stop. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -112,8 +126,13 @@ export class LiveHub {
     if (row !== undefined && row.cut.value !== cut) row.cut.set(cut)
   }
 
-  #note(reason: string): void {
-    this.#reason = reason
+  #say(note: string): void {
+    this.#note = note
+    clearTimeout(this.#noteTimer)
+    this.#noteTimer = setTimeout(() => {
+      this.#note = ''
+      this.#changed()
+    }, noteMs)
     this.#changed()
   }
 
@@ -121,10 +140,12 @@ export class LiveHub {
     this.#view = undefined
     if (this.#scheduled) return
     this.#scheduled = true
-    requestAnimationFrame(() => {
+    const waitMs = Math.max(0, this.#toldAt + tellMs - performance.now())
+    setTimeout(() => {
       this.#scheduled = false
+      this.#toldAt = performance.now()
       for (const listener of this.#listeners) listener()
-    })
+    }, waitMs)
   }
 
   #read(): HubView {
@@ -132,6 +153,8 @@ export class LiveHub {
     const isLive = this.#flights?.status().live === true && this.#control?.status().live === true
     if (isLive) this.#reason = ''
     const seen = run?.exists === true ? run.read() : undefined
+    // The run says a few times a second where the hub is; this page may have heard later numbers from it already.
+    const hubLsn = Math.max(seen?.hubLsn ?? 0, this.#flights?.status().lsn ?? 0)
     const replicas = [...(this.#control?.replicas.rows() ?? [])]
       .map(row => ({ key: row.key, region: Number(row.key), ...row.read() }))
       .filter(({ region }) => Number.isInteger(region) && region >= 0)
@@ -139,9 +162,10 @@ export class LiveHub {
     return {
       connection: this.#refused ? 'refused' : isLive ? 'live' : this.#reason === '' ? 'connecting' : 'away',
       reason: this.#reason,
-      run: seen,
+      note: this.#note,
+      run: seen === undefined ? undefined : { ...seen, hubLsn },
       replicas,
-      page: this.#readPage(seen?.hubLsn ?? 0),
+      page: this.#readPage(hubLsn),
     }
   }
 

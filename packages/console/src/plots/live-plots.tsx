@@ -1,6 +1,6 @@
 /** What the hub carries and how far the replicas are behind, over the last minute. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { bytes, count } from '../format.ts'
+import { bytes, bytesShort, count } from '../format.ts'
 import type { LiveHub, ReplicaView } from '../live/live-hub.ts'
 import { Samples, sampleMs } from '../live/samples.ts'
 import { cssValue, regionColor, regionHue } from '../theme.ts'
@@ -14,8 +14,6 @@ const named = (label: string, variable: string): Series => ({
 const traffic = [named('sent', '--series-a'), named('received', '--series-b')]
 const work = [named('flights', '--series-a'), named('batches', '--series-b')]
 
-const perSecond = (format: (value: number) => string) => (value: number) => `${format(value)}/s`
-
 export function LivePlots({ hub, replicas }: { hub: LiveHub; replicas: readonly ReplicaView[] }) {
   const samples = useMemo(() => new Samples(), [])
   const [drawn, setDrawn] = useState(() => draw(samples, 0))
@@ -28,7 +26,7 @@ export function LivePlots({ hub, replicas }: { hub: LiveHub; replicas: readonly 
   }, [hub, samples])
 
   const names = replicas.map(({ name }) => name).join('\n')
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the names are all that series take from replicas
+  // The names are all that series take from replicas.
   const byReplica = useMemo(
     () =>
       replicas.map(({ name, region }, _, { length }) => ({
@@ -45,7 +43,9 @@ export function LivePlots({ hub, replicas }: { hub: LiveHub; replicas: readonly 
         series={traffic}
         times={drawn.times}
         lines={drawn.traffic}
-        format={perSecond(bytes)}
+        format={bytes}
+        axisFormat={bytesShort}
+        unit="/s"
         values="each"
       />
       <Plot
@@ -53,14 +53,15 @@ export function LivePlots({ hub, replicas }: { hub: LiveHub; replicas: readonly 
         series={work}
         times={drawn.times}
         lines={drawn.work}
-        format={perSecond(count)}
+        format={count}
+        unit="/s"
         values="each"
       />
       <Plot
         title="Lag by replica"
         series={byReplica}
         times={drawn.times}
-        lines={drawn.lags.slice(0, byReplica.length)}
+        lines={drawn.lags}
         format={count}
         values="largest"
       />

@@ -20,21 +20,30 @@ interface Props {
   readonly times: readonly number[]
   readonly lines: readonly Line[]
   readonly format: (value: number) => string
+  /** The same at the axis. Default: `format`. */
+  readonly axisFormat?: (value: number) => string
+  /** What to write after a value, but not at the axis. */
+  readonly unit?: string
   /** Show the latest value of each series, or only of the largest. */
   readonly values: 'each' | 'largest'
 }
 
-export function Plot({ title, series, times, lines, format, values }: Props) {
+export function Plot({ title, series, times, lines, format, axisFormat = format, unit = '', values }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
+  // Between two samples there can be more replicas than lines.
+  const data = [[...times], ...series.map((_, i) => lines[i] ?? times.map(() => null))] as uPlot.AlignedData
   const shape = series.map(({ label }) => label).join('\n')
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: made again only when the series are others
+  // Made again only when the series are others.
   useEffect(() => {
     const element = box.current
     if (element === null) return
-    const size = () => ({ width: Math.max(120, element.clientWidth), height: Math.max(60, element.clientHeight) })
-    const made = new uPlot(options(series, format, size()), [[...times], ...lines] as uPlot.AlignedData, element)
+    const size = () => ({
+      width: Math.max(120, element.clientWidth),
+      height: Math.max(60, element.clientHeight),
+    })
+    const made = new uPlot(options(series, axisFormat, size()), data, element)
     plot.current = made
     const resizing = new ResizeObserver(() => made.setSize(size()))
     resizing.observe(element)
@@ -47,12 +56,16 @@ export function Plot({ title, series, times, lines, format, values }: Props) {
     }
   }, [shape])
 
-  useEffect(() => plot.current?.setData([[...times], ...lines] as uPlot.AlignedData), [times, lines])
+  useEffect(() => plot.current?.setData(data), [times, lines])
 
-  const latest = lines.map(line => line.at(-1) ?? null)
-  const largest = latest.reduce<number>((best, value, i) => ((value ?? -1) > (latest[best] ?? -1) ? i : best), 0)
+  const latest = series.map((_, i) => lines[i]?.at(-1) ?? null)
+  const say = (value: number | null) => (value === null ? '–' : `${format(value)}${unit}`)
+  const largest = latest.reduce<number>(
+    (best, value, i) => ((value ?? -1) > (latest[best] ?? -1) ? i : best),
+    0,
+  )
   const shown = values === 'each' ? series.map((_, i) => i) : series.length > 0 ? [largest] : []
-  const spoken = shown.map(i => `${series[i].label} ${latest[i] === null ? 'unknown' : format(latest[i])}`)
+  const spoken = shown.map(i => `${series[i].label} ${say(latest[i])}`)
   return (
     <figure>
       <figcaption>
@@ -61,7 +74,7 @@ export function Plot({ title, series, times, lines, format, values }: Props) {
           {shown.map(i => (
             <span key={series[i].label}>
               <i class="key" style={{ background: series[i].cssColor }} />
-              {series[i].label} <b>{latest[i] === null ? '–' : format(latest[i])}</b>
+              {series[i].label} <b>{say(latest[i])}</b>
             </span>
           ))}
         </span>
@@ -90,7 +103,7 @@ function options(
   }
   return {
     ...size,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -105,7 +118,7 @@ function options(
         splits: () => [-60, -45, -30, -15, 0],
         values: (_plot, splits) => splits.map(at => (at === 0 ? 'now' : `${-at} s`)),
       },
-      { ...axis, size: 58, space: 34, values: (_plot, splits) => splits.map(value => format(value)) },
+      { ...axis, size: 54, space: 34, values: (_plot, splits) => splits.map(value => format(value)) },
     ],
     series: [
       {},

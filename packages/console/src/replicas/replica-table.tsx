@@ -34,21 +34,20 @@ export function ReplicaTable({ view: { replicas, page, run, connection }, onCut 
   return (
     <section class="replicas" aria-labelledby="replicas-title">
       <h2 id="replicas-title">Replicas</h2>
-      {/* Roles are spelt out because narrow screens lay the table out as cards, which would take them away. */}
-      <table role="table" aria-labelledby="replicas-title">
-        <thead role="rowgroup">
-          <tr role="row">
+      <table aria-labelledby="replicas-title">
+        <thead>
+          <tr>
             {columns.map(name => (
-              <th role="columnheader" scope="col" key={name}>
+              <th scope="col" key={name}>
                 {name}
               </th>
             ))}
-            <th role="columnheader" scope="col">
+            <th scope="col">
               <span class="unseen">Link</span>
             </th>
           </tr>
         </thead>
-        <tbody role="rowgroup">
+        <tbody>
           {replicas.map(replica => (
             <Line
               {...replica}
@@ -72,14 +71,13 @@ export function ReplicaTable({ view: { replicas, page, run, connection }, onCut 
           ))}
           {replicas.length === 0 &&
             Array.from({ length: usualRows }, (_, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: empty rows have nothing else
-              <tr role="row" class="empty" key={i}>
-                <td role="cell" colSpan={columns.length + 1} />
+              <tr class="empty" key={i}>
+                <td colSpan={columns.length + 1} />
               </tr>
             ))}
           {page === undefined ? (
-            <tr role="row" class="empty">
-              <td role="cell" colSpan={columns.length + 1} />
+            <tr class="empty">
+              <td colSpan={columns.length + 1} />
             </tr>
           ) : (
             <Line
@@ -128,32 +126,28 @@ function Line(line: LineProps) {
     ['Received', bytes(line.bytesReceived)],
   ]
   return (
-    <tr role="row" data-testid={line.testId} data-state={line.state}>
-      <th role="rowheader" scope="row">
+    <tr data-testid={line.testId} data-state={line.state}>
+      <th scope="row">
         <span
           class="swatch"
           style={line.hue === undefined ? undefined : { background: `oklch(var(--region-tone) ${line.hue})` }}
         />
         {line.name}
       </th>
-      <td role="cell" class="state" data-label="State">
+      <td class="state" data-label="State">
         <span>{line.state}</span>
       </td>
-      <td role="cell" data-label="Version">
-        {count(line.version)}
-      </td>
-      <td role="cell" data-label="Lag" class="lag">
+      <td data-label="Version">{count(line.version)}</td>
+      <td data-label="Lag" class="lag">
         <i style={{ transform: `scaleX(${line.lag / line.lagMax})` }} />
         <span>{count(line.lag)}</span>
       </td>
       {figures.map(([label, text]) => (
-        <td role="cell" key={label} data-label={label}>
+        <td key={label} data-label={label}>
           {text}
         </td>
       ))}
-      <td role="cell" class="link">
-        {line.children}
-      </td>
+      <td class="link">{line.children}</td>
     </tr>
   )
 }
