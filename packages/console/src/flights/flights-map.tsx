@@ -156,14 +156,22 @@ function Totals({ painter }: { painter: MapPainter | undefined }) {
   }
   return (
     <dl class="totals">
-      <dt>departures</dt>
-      <dd data-testid="departures">{count(departures)}</dd>
-      <dt>arrivals</dt>
-      <dd>{count(arrivals)}</dd>
-      <dt>min mean delay</dt>
-      <dd>{decimal(departures === 0 ? 0 : minutes / departures)}</dd>
-      <dt>last one late</dt>
-      <dd>{count(late)}</dd>
+      <div>
+        <dt>departures</dt>
+        <dd data-testid="departures">{count(departures)}</dd>
+      </div>
+      <div>
+        <dt>arrivals</dt>
+        <dd>{count(arrivals)}</dd>
+      </div>
+      <div>
+        <dt>min mean delay</dt>
+        <dd>{decimal(departures === 0 ? 0 : minutes / departures)}</dd>
+      </div>
+      <div>
+        <dt>last one late</dt>
+        <dd>{count(late)}</dd>
+      </div>
     </dl>
   )
 }

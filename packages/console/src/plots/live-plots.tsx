@@ -39,7 +39,7 @@ export function LivePlots({ hub, replicas }: { hub: LiveHub; replicas: readonly 
   return (
     <section class="plots" aria-label="The last minute">
       <Plot
-        title="Hub traffic"
+        title="Traffic"
         series={traffic}
         times={drawn.times}
         lines={drawn.traffic}

@@ -19,8 +19,9 @@ const columns = [
 /** Rows kept free before the first state is here: the usual number, so that nothing moves. */
 const usualRows = 8
 
-type State = 'live' | 'cut' | 'reconnecting'
-const stateOf = ({ cut, live }: ReplicaView): State => (cut ? 'cut' : live ? 'live' : 'reconnecting')
+type State = 'live' | 'cutting' | 'cut' | 'reconnecting'
+const stateOf = ({ cut, live }: ReplicaView): State =>
+  cut ? (live ? 'cutting' : 'cut') : live ? 'live' : 'reconnecting'
 
 interface Props {
   view: HubView
