@@ -82,6 +82,8 @@ export class LiveHub {
     const fail = (error: unknown) => {
       this.#refused = true
       this.#reason = error instanceof AtomikError ? error.message : String(error)
+      if (error instanceof AtomikError && error.code === 'unauthorized')
+        this.#reason += '. It goes at the end of the address: #token=…'
       this.#changed()
     }
     connect(`${origin}/flights`, { tables: flightTables, ...options }).then(space => {

@@ -12,6 +12,13 @@ const phaseNames: Record<RunView['phase'], string> = {
   stopped: 'Stopped',
 }
 
+const idle: Record<HubView['connection'], string> = {
+  connecting: 'Connecting',
+  live: 'Idle',
+  away: 'Away',
+  refused: 'Refused',
+}
+
 function explain(run: RunView): string {
   switch (run.phase) {
     case 'starting':
@@ -49,7 +56,7 @@ export function RunHeader({ view: { run, connection } }: { view: HubView }) {
       </dl>
       <div class="run" data-phase={state}>
         <strong class="phase" data-testid="phase">
-          {run === undefined ? (connection === 'live' ? 'Idle' : 'Connecting') : phaseNames[run.phase]}
+          {run === undefined ? idle[connection] : phaseNames[run.phase]}
         </strong>
         <progress
           max={Math.max(1, run?.flightsTotal ?? 1)}
@@ -64,7 +71,9 @@ export function RunHeader({ view: { run, connection } }: { view: HubView }) {
             ? explain(run)
             : connection === 'live'
               ? 'This hub has no run yet: npm start begins one.'
-              : 'Waiting for the hub.'}
+              : connection === 'refused'
+                ? 'The hub will not have this page.'
+                : 'Waiting for the hub.'}
         </p>
       </div>
     </header>
