@@ -172,6 +172,12 @@ export class Outbox {
 
   #seal(nowMs: number): void {
     if (this.#openFrom === this.#lastChange) return
+    this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
+    this.#open = new Delta(this.#schema.layouts)
+    this.#openFrom = this.#lastChange
+  }
+
+  #push(nowMs: number, delta: Delta, from: number, to: number): void {
     if (nowMs - this.#saltAtMs >= saltMs) {
       this.#salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#saltAtMs = nowMs
@@ -179,22 +185,19 @@ export class Outbox {
     const saltIsNew = !sameLabel(this.#salt, this.#lastSalt)
     this.#lastSalt = this.#salt
     const digest = new Fingerprint()
-    digestDelta(this.#open, (table, row) => this.#numbers.addressOf(table, row), digest)
-    const to = this.#lastChange
+    digestDelta(delta, (table, row) => this.#numbers.addressOf(table, row), digest)
     const before = this.#batches.at(-1)?.label ?? this.#incarnation.confirmedLabel
     const label = nextLabel(before, this.#salt, digest, to - this.#incarnation.base)
     this.#batches.push({
-      from: this.#openFrom,
+      from,
       to,
-      delta: this.#open,
+      delta,
       salt: this.#salt,
       saltIsNew,
       label,
       sentAtMs: undefined,
       wasSent: false,
     })
-    this.#open = new Delta(this.#schema.layouts)
-    this.#openFrom = to
     if (this.#batches.length === 1) this.#progressAtMs = nowMs
   }
 
@@ -255,18 +258,15 @@ export class Outbox {
     return batch
   }
 
-  /** Continues under a new incarnation: what the hub did not take is open again, and will be issued from there. */
-  rotate(): void {
-    const reissued = new Delta(this.#schema.layouts)
-    for (const batch of this.#batches) reissued.fold(batch.delta)
-    reissued.fold(this.#open)
-    this.#open = reissued
-    this.#openFrom = this.#incarnation.confirmed
+  /** Continues under a new incarnation: what the hub did not take is issued again there, batch by batch. */
+  rotate(nowMs: number): void {
+    const batches = this.#batches
     this.#batches = []
     this.#sent = 0
-    this.#incarnation = this.#draw(this.#openFrom)
+    this.#incarnation = this.#draw(this.#incarnation.confirmed)
     this.#lastSalt = zero
     this.#saltAtMs = Number.NEGATIVE_INFINITY
+    for (const { delta, from, to } of batches) this.#push(nowMs, delta, from, to)
   }
 
   /** Throws away everything unconfirmed and skips its numbers. Returns the first of them minus one. */
