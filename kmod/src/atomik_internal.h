@@ -60,10 +60,8 @@ u32 atomik_stripe_count(void);
 u64 atomik_table_changes(struct atomik_table *table);
 void atomik_table_wake(struct atomik_table *table);
 
-/* For a run of ACCUMs under one lock: lock, fold each, spin_unlock(&stripe->lock). */
+/* For a run of ACCUMs: fold into stripe->accumulators, count changes, spin_unlock(&stripe->lock). */
 struct atomik_stripe *atomik_stripe_lock(struct atomik_table *table);
-void atomik_stripe_fold(struct atomik_table *table, struct atomik_stripe *stripe, u32 address,
-			const u64 *delta);
 
 void atomik_load(struct atomik_table *table, u32 address, const u64 *value);
 void atomik_accum(struct atomik_table *table, u32 address, const u64 *delta);

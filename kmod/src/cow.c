@@ -219,7 +219,8 @@ static void keep(struct mm_struct *mm, unsigned long address, struct page *page,
 	if (!slot)
 		return;
 
-	memcpy(slot->before, page_address(page), PAGE_SIZE);
+	/* Not memcpy, which copies by bytes where the CPU says that is fast: under TCG 20 us a page. */
+	copy_page(slot->before, page_address(page));
 	mmgrab(mm);
 	slot->address = address;
 	slot->source_pfn = page_to_pfn(page);

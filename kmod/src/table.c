@@ -276,18 +276,12 @@ struct atomik_stripe *atomik_stripe_lock(struct atomik_table *table)
 	return stripe;
 }
 
-void atomik_stripe_fold(struct atomik_table *table, struct atomik_stripe *stripe, u32 address,
-			const u64 *delta)
-{
-	atomik_fold(&table->shape, accumulator(table, stripe, address), delta);
-	stripe->changes++;
-}
-
 void atomik_accum(struct atomik_table *table, u32 address, const u64 *delta)
 {
 	struct atomik_stripe *stripe = atomik_stripe_lock(table);
 
-	atomik_stripe_fold(table, stripe, address, delta);
+	atomik_fold(&table->shape, accumulator(table, stripe, address), delta);
+	stripe->changes++;
 	spin_unlock(&stripe->lock);
 }
 

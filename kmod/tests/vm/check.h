@@ -128,6 +128,7 @@ static int __attribute__((unused)) ring_make(struct ring *ring, int file, uint32
 	int error = call(file, ATOMIK_IOC_RING, &args);
 	void *map;
 
+	memset(ring, 0, sizeof(*ring));
 	if (error)
 		return error;
 	map = mmap(NULL, args.map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
