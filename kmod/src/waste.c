@@ -18,7 +18,7 @@
 
 #include "atomik_internal.h"
 
-#define COW_EVERY_DEFAULT	16
+#define COW_EVERY_DEFAULT	32
 #define SLOTS_DEFAULT		4096	/* 16 MiB */
 #define SLOTS_MAX		65536
 #define COMMAND_BYTES_MAX	128
