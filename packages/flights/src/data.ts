@@ -30,7 +30,8 @@ export interface Region {
   readonly airports: ReadonlySet<string>
 }
 
-const dataFile = (name: string) => readFile(new URL(`../data/${name}`, import.meta.resolve('vega-datasets')), 'utf8')
+const dataFile = (name: string) =>
+  readFile(new URL(`../data/${name}`, import.meta.resolve('vega-datasets')), 'utf8')
 
 const epochMs = Date.UTC(2001, 0, 1)
 
@@ -74,7 +75,11 @@ function parseCsvLine(line: string): string[] {
 }
 
 /** Bands from west to east, each with about the same number of departures. */
-export function divideRegions(airports: readonly AirportPlace[], flights: readonly Flight[], count: number): Region[] {
+export function divideRegions(
+  airports: readonly AirportPlace[],
+  flights: readonly Flight[],
+  count: number,
+): Region[] {
   const departures = new Map<string, number>()
   for (const { origin } of flights) departures.set(origin, (departures.get(origin) ?? 0) + 1)
   const eastward = [...airports].sort((a, b) => a.longitude - b.longitude || (a.iata < b.iata ? -1 : 1))
@@ -92,9 +97,15 @@ export function divideRegions(airports: readonly AirportPlace[], flights: readon
   return bands.map((band, index) => {
     const busiest = band.reduce<AirportPlace | undefined>(
       (best, airport) =>
-        best === undefined || (departures.get(airport.iata) ?? 0) > (departures.get(best.iata) ?? 0) ? airport : best,
+        best === undefined || (departures.get(airport.iata) ?? 0) > (departures.get(best.iata) ?? 0)
+          ? airport
+          : best,
       undefined,
     )
-    return { index, name: (busiest?.city ?? 'nowhere').slice(0, 32), airports: new Set(band.map(({ iata }) => iata)) }
+    return {
+      index,
+      name: (busiest?.city ?? 'nowhere').slice(0, 32),
+      airports: new Set(band.map(({ iata }) => iata)),
+    }
   })
 }

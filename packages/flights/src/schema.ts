@@ -47,7 +47,15 @@ export const ReplicaStatus = table({
   cut: flag(),
 })
 
-export const phases = ['starting', 'replaying', 'healing', 'verifying', 'agreed', 'disagreed', 'stopped'] as const
+export const phases = [
+  'starting',
+  'replaying',
+  'healing',
+  'verifying',
+  'agreed',
+  'disagreed',
+  'stopped',
+] as const
 
 /** The run, in the row "run". */
 export const Run = table({

@@ -79,7 +79,10 @@ export class Hub {
     this.#access =
       options.token === undefined
         ? openAccess
-        : tokenAccess({ write: options.token, ...(options.readToken !== undefined && { read: options.readToken }) })
+        : tokenAccess({
+            write: options.token,
+            ...(options.readToken !== undefined && { read: options.readToken }),
+          })
     this.#page = options.page === undefined ? undefined : sirv(options.page, { etag: true, single: false })
     this.metrics = new HubMetrics({
       spaces: this.spaces,
@@ -109,8 +112,12 @@ export class Hub {
   static async start(options: HubOptions = {}): Promise<Hub> {
     const host = options.host ?? '127.0.0.1'
     if (!loopback.has(host) && options.token === undefined)
-      throw new AtomikError('unauthorized', `a hub that listens on ${host} needs a token: others can reach it`)
-    const storage = options.store === undefined ? new MemoryStorage() : await LmdbStorage.open({ path: options.store })
+      throw new AtomikError(
+        'unauthorized',
+        `a hub that listens on ${host} needs a token: others can reach it`,
+      )
+    const storage =
+      options.store === undefined ? new MemoryStorage() : await LmdbStorage.open({ path: options.store })
     const hub = new Hub(options, storage)
     try {
       for (const name of listSpaces(storage)) hub.#open(name, undefined)
@@ -234,7 +241,10 @@ export class Hub {
   #subscribe(client: Client, frame: UplinkFrame & { type: 'subscribe' }): void {
     const principal = this.#access.authenticate(client.token, frame.space)
     if (principal === undefined)
-      throw new AtomikError('unauthorized', client.token === undefined ? 'a token is required' : 'the token is wrong')
+      throw new AtomikError(
+        'unauthorized',
+        client.token === undefined ? 'a token is required' : 'the token is wrong',
+      )
     if (client.host !== undefined && client.host.space.name !== frame.space)
       throw new AtomikError('malformed', 'a connection serves one space')
     let host = this.spaces.get(frame.space)
@@ -256,9 +266,13 @@ export class Hub {
       known,
       this.#storage,
       {
-        fork: (space, incarnation) => this.log.warn({ space, incarnation }, 'fork: a client is a copy of another'),
+        fork: (space, incarnation) =>
+          this.log.warn({ space, incarnation }, 'fork: a client is a copy of another'),
         failed: (space, error) => {
-          this.log.error({ space, error: error instanceof Error ? error.message : String(error) }, 'cannot write')
+          this.log.error(
+            { space, error: error instanceof Error ? error.message : String(error) },
+            'cannot write',
+          )
           if (this.spaces.get(space) === host) this.spaces.delete(space)
         },
         committed: (_space, seconds) => this.metrics.commitSeconds.observe(seconds),
@@ -296,17 +310,42 @@ export class Hub {
 
   #http(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 405, 'only GET is served here\n')
-    if (path === '/healthz') return answer(response, this.#stopping ? 503 : 200, this.#stopping ? 'stopping\n' : 'ok\n')
-    if (path === '/metrics') {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(response, 405, 'only GET is served here\n')
+    } else if (path === '/healthz') {
+      answer(response, this.#stopping ? 503 : 200, this.#stopping ? 'stopping\n' : 'ok\n')
+    } else if (path === '/metrics') {
       this.metrics.registry.metrics().then(
         text => answer(response, 200, text, this.metrics.registry.contentType),
         error => answer(response, 500, `${error}\n`),
       )
-      return
+    } else if (path === '/spaces') {
+      this.#describe(request, response)
+    } else if (this.#page === undefined) {
+      answer(response, 404, 'not found\n')
+    } else {
+      this.#page(request, response, () => answer(response, 404, 'not found\n'))
     }
-    if (this.#page === undefined) return answer(response, 404, 'not found\n')
-    this.#page(request, response, () => answer(response, 404, 'not found\n'))
+  }
+
+  /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
+  #describe(request: IncomingMessage, response: ServerResponse): void {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    const spaces = [...this.spaces]
+      .filter(([name]) => this.#access.authenticate(token, name) !== undefined)
+      .map(([name, { space }]) => ({
+        name,
+        schema: space.schema.description,
+        schemaHash: space.schema.hash,
+        lsn: space.durableLsn,
+        readers: space.connectionCount,
+        rows: Object.fromEntries(
+          space.schema.names.map((table, t) => [table, space.reference.tables[t].count]),
+        ),
+        stats: space.stats,
+      }))
+    if (spaces.length === 0 && this.spaces.size > 0) answer(response, 401, 'a token is required\n')
+    else answer(response, 200, `${JSON.stringify(spaces, null, 2)}\n`, 'application/json')
   }
 }
 
@@ -315,7 +354,12 @@ function isFinal(code: ErrorCode): boolean {
   return code === 'version' || code === 'schema' || code === 'unauthorized' || code === 'unknown-space'
 }
 
-function answer(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+function answer(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = 'text/plain; charset=utf-8',
+): void {
   response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
   response.end(text)
 }

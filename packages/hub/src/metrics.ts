@@ -46,7 +46,11 @@ export class HubMetrics {
           this.set(figures.traffic()[pick])
         },
       })
-    traffic('atomik_socket_received_bytes', 'Bytes read from sockets, framing and handshakes included', 'received')
+    traffic(
+      'atomik_socket_received_bytes',
+      'Bytes read from sockets, framing and handshakes included',
+      'received',
+    )
     traffic('atomik_socket_sent_bytes', 'Bytes written to sockets, framing and handshakes included', 'sent')
     const bySpace = (name: string, help: string, read: (host: SpaceHost) => number) =>
       new Gauge({

@@ -38,7 +38,13 @@ export class SpaceHost {
    * Opens a space as it was stored, or a new one.
    * @throws AtomikError `storage` when what is stored is damaged
    */
-  constructor(name: string, schema: Schema, storage: Storage, events: SpaceEvents, options: { skewMsMax?: number }) {
+  constructor(
+    name: string,
+    schema: Schema,
+    storage: Storage,
+    events: SpaceEvents,
+    options: { skewMsMax?: number },
+  ) {
     const image = loadSpace(storage, name)
     this.#storage = storage
     this.#events = events

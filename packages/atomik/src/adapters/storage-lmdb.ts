@@ -3,12 +3,16 @@
  * synced to disk. `overlappingSync: false` is not negotiable: the library's default acknowledges commits that a copied or
  * snapshotted volume may not contain (docs/decisions/0003-storage.md).
  */
-import { AtomikError } from '../errors.ts'
+
 import type { Put, Storage } from '../engine/index.ts'
+import { AtomikError } from '../errors.ts'
 
 /** The part of `lmdb` used here. The package is an optional peer: install it where you open a store. */
 interface LmdbDatabase {
-  getRange(options: { start?: Uint8Array; end?: Uint8Array }): Iterable<{ key: Uint8Array; value: Uint8Array }>
+  getRange(options: {
+    start?: Uint8Array
+    end?: Uint8Array
+  }): Iterable<{ key: Uint8Array; value: Uint8Array }>
   transaction<T>(action: () => T): Promise<T>
   put(key: Uint8Array, value: Uint8Array): unknown
   remove(key: Uint8Array): unknown

@@ -1,6 +1,7 @@
 /** Storage in memory: for tests, and for spaces nobody needs tomorrow. Durable for as long as the process lives. */
-import { AtomikError } from '../errors.ts'
+
 import type { Put, Storage } from '../engine/index.ts'
+import { AtomikError } from '../errors.ts'
 import { compareBytes } from '../wire/index.ts'
 
 export class MemoryStorage implements Storage {
@@ -12,7 +13,11 @@ export class MemoryStorage implements Storage {
     this.#requireOpen()
     for (let i = this.#find(prefix); i < this.#entries.length; i++) {
       const entry = this.#entries[i]
-      if (entry.key.length < prefix.length || compareBytes(entry.key.subarray(0, prefix.length), prefix) !== 0) return
+      if (
+        entry.key.length < prefix.length ||
+        compareBytes(entry.key.subarray(0, prefix.length), prefix) !== 0
+      )
+        return
       yield entry
     }
   }

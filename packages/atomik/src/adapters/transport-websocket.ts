@@ -26,9 +26,9 @@ export class WebSocketTransport implements Transport {
       socket?.close()
     }, this.#openMs)
     webSocketConstructor().then(
-      constructor => {
+      Socket => {
         if (ended) return
-        socket = new constructor(this.#url)
+        socket = new Socket(this.#url)
         socket.binaryType = 'arraybuffer'
         socket.onopen = () => {
           clearTimeout(timer)
@@ -38,7 +38,8 @@ export class WebSocketTransport implements Transport {
           if (!ended && event.data instanceof ArrayBuffer) handlers.message(new Uint8Array(event.data))
         }
         socket.onerror = () => {}
-        socket.onclose = event => end(event.reason === '' ? `connection closed (${event.code})` : event.reason)
+        socket.onclose = event =>
+          end(event.reason === '' ? `connection closed (${event.code})` : event.reason)
       },
       error => end(error instanceof Error ? error.message : String(error)),
     )

@@ -4,9 +4,11 @@ import { AtomikError } from '../errors.ts'
 export async function webSocketConstructor(): Promise<typeof WebSocket> {
   if (typeof globalThis.WebSocket === 'function') return globalThis.WebSocket
   try {
-    const { WebSocket: constructor } = await import('ws')
-    return constructor as unknown as typeof WebSocket
+    const ws = await import('ws')
+    return ws.WebSocket as unknown as typeof WebSocket
   } catch (cause) {
-    throw new AtomikError('network', 'this Node has no WebSocket: install the package ws beside atomik', { cause })
+    throw new AtomikError('network', 'this Node has no WebSocket: install the package ws beside atomik', {
+      cause,
+    })
   }
 }

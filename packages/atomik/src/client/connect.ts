@@ -3,12 +3,12 @@
  * replica with the platform's clock, timers, randomness and sockets, reconnects for as long as it is open, and tells
  * listeners what changed, once a batch.
  */
-import { WebSocketTransport } from '../adapters/transport-websocket.ts'
-import type { Link, Transport } from '../adapters/transport.ts'
+
+import { type Link, type Transport, WebSocketTransport } from '../adapters/index.ts'
 import { type Edit, Replica, type ReplicaAction, type ReplicaStats, TouchedRows } from '../engine/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
-import { type Fields, Schema, type TableSchema } from '../schema/index.ts'
 import { limits } from '../limits.ts'
+import { type Fields, Schema, type TableSchema } from '../schema/index.ts'
 import { encodeUtf8 } from '../wire/index.ts'
 import { type Host, type Row, rowFactory } from './handles.ts'
 
@@ -115,7 +115,8 @@ export async function connect<const T extends TablesOf>(
 
 function spaceOf(url: string): string {
   const path = /^[a-z][a-z0-9+.-]*:\/\/[^/]+\/([^?#]+)/i.exec(url)?.[1]
-  if (path === undefined) throw new AtomikError('range', `expected a URL like ws://host:port/space, got ${url}`)
+  if (path === undefined)
+    throw new AtomikError('range', `expected a URL like ws://host:port/space, got ${url}`)
   return decodeURIComponent(path)
 }
 
@@ -280,7 +281,8 @@ class Client<T extends TablesOf> implements Host {
     for (const action of actions) {
       switch (action.type) {
         case 'send':
-          this.#bytesSent += action.bytes.length + (action.bytes.length < 126 ? 6 : action.bytes.length < 65536 ? 8 : 14)
+          this.#bytesSent +=
+            action.bytes.length + (action.bytes.length < 126 ? 6 : action.bytes.length < 65536 ? 8 : 14)
           this.#messagesSent++
           this.#link?.send(action.bytes)
           break
@@ -402,6 +404,8 @@ class Client<T extends TablesOf> implements Host {
     }
     return {
       row: key => {
+        const known = this.replica.findRow(table, key)
+        if (known >= 0) return rowAt(known)
         const bytes = encodeUtf8(key).length
         if (bytes < 1 || bytes > limits.keyBytesMax)
           throw new AtomikError('range', `a row key has 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`)

@@ -149,7 +149,9 @@ function bitsHandle(at: RowPlace, { word }: Place, count: number): BitsHandle {
       check(bit)
       const mask = 1 << (bit & 31)
       const isHigh = ((bit >> 5) & 1) === 1
-      return at.edit(edit => edit.xor(at.table, at.row, word + (bit >> 6), isHigh ? 0 : mask, isHigh ? mask : 0))
+      return at.edit(edit =>
+        edit.xor(at.table, at.row, word + (bit >> 6), isHigh ? 0 : mask, isHigh ? mask : 0),
+      )
     },
   }
 }
@@ -180,7 +182,11 @@ function counterHandle(at: RowPlace, { word }: Place): CounterHandle {
   }
 }
 
-function registerHandle<Value>(at: RowPlace, { word }: Place, codec: ValueCodec<Value>): RegisterHandle<Value> {
+function registerHandle<Value>(
+  at: RowPlace,
+  { word }: Place,
+  codec: ValueCodec<Value>,
+): RegisterHandle<Value> {
   const halves = new Int32Array(2 * codec.words)
   return {
     get value() {

@@ -30,7 +30,7 @@ export class StampClock {
   }
 
   get low(): number {
-    return (this.ms % 2 ** 16 << 16) | this.count
+    return ((this.ms % 2 ** 16) << 16) | this.count
   }
 
   get high(): number {

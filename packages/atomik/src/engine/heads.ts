@@ -4,7 +4,7 @@
  */
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { type Halves, Reader, Writer } from '../wire/index.ts'
+import type { Halves, Reader, Writer } from '../wire/index.ts'
 import { firstLabel, sameLabel } from './label.ts'
 
 /** The end of an accepted or refused batch. */
@@ -53,7 +53,10 @@ export class IncarnationHead {
 
   /** Room for one more bound the author has not confirmed. */
   get hasRoom(): boolean {
-    return this.refusals().length < limits.unconfirmedBatchesMax && this.bounds.length < limits.unconfirmedBatchesMax
+    return (
+      this.refusals().length < limits.unconfirmedBatchesMax &&
+      this.bounds.length < limits.unconfirmedBatchesMax
+    )
   }
 
   move(bound: Bound): void {
@@ -102,7 +105,12 @@ export class IncarnationHead {
       r.u64()
       const salt = { low: r.low, high: r.high }
       const refused = r.text(32, 'refusal')
-      head.bounds.push({ sequence, label, salt, refused: refused === '' ? undefined : (refused as ErrorCode) })
+      head.bounds.push({
+        sequence,
+        label,
+        salt,
+        refused: refused === '' ? undefined : (refused as ErrorCode),
+      })
     }
     return head
   }

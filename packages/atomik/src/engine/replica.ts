@@ -16,19 +16,19 @@ import { Delta, Fingerprint, foldRow, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  compareBytes,
   type DecodedDelta,
   type DownlinkFrame,
   decodeDelta,
   decodeDownlink,
   encodeDelta,
+  encodeUtf8,
   type Halves,
   type Head,
   Reader,
   type RowDirectory,
   type RowNames,
   Writer,
-  compareBytes,
-  encodeUtf8,
   writeAuth,
   writeBatch,
   writeHave,
@@ -106,6 +106,9 @@ interface PendingBatch {
   /** The salt differs from that of the batch before: it must travel. */
   readonly saltIsNew: boolean
   readonly label: Halves
+  /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
+  sentAtMs: number | undefined
+  wasSent: boolean
 }
 
 interface Incarnation {
@@ -162,6 +165,8 @@ export class Replica {
   #change = 0
   /** The change being made, or undefined. */
   #current: Delta | undefined
+  /** An empty delta for the next change, when nothing keeps the last one. */
+  #spare: Delta | undefined
   #stamped = false
 
   #link: 'down' | 'greeting' | 'live' = 'down'
@@ -173,6 +178,8 @@ export class Replica {
   /** Time of the last progress of the outbox, and of the last report of a gap. */
   #progressAtMs = 0
   #needAtMs = Number.NEGATIVE_INFINITY
+  /** Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. */
+  #roundTripMs = 0
   /** Doubles with every fruitless repetition. */
   #backoff = 1
   #greetedAtMs = 0
@@ -264,7 +271,8 @@ export class Replica {
       make(this.#edit)
       return this.#change + 1
     }
-    const current = new Delta(this.schema.layouts)
+    const current = this.#spare ?? new Delta(this.schema.layouts)
+    this.#spare = undefined
     this.#current = current
     this.#stamped = false
     this.#nowMs = nowMs
@@ -274,7 +282,12 @@ export class Replica {
       this.#current = undefined
     }
     if (current.isEmpty) return this.#change
-    return this.#commit(current)
+    const change = this.#commit(current)
+    if (this.#options.undoDepth === 0) {
+      current.clear()
+      this.#spare = current
+    }
+    return change
   }
 
   #nowMs = 0
@@ -402,8 +415,9 @@ export class Replica {
       this.#dropUnwritable(actions)
       return
     }
-    if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16)) this.#seal(nowMs)
-    while (this.#sent < this.#pending.length) this.#sendBatch(this.#pending[this.#sent++], actions)
+    if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16))
+      this.#seal(nowMs)
+    while (this.#sent < this.#pending.length) this.#sendBatch(nowMs, this.#pending[this.#sent++], actions)
   }
 
   /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
@@ -428,7 +442,8 @@ export class Replica {
     const resendMs = this.#options.resendMs ?? 400
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * resendMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
-    if (this.#sent > 0 && nowMs - this.#progressAtMs > resendMs * this.#backoff) {
+    const patienceMs = Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff
+    if (this.#sent > 0 && nowMs - this.#progressAtMs > patienceMs) {
       this.stats.batchesResent += this.#sent
       this.#sent = 0
       this.#progressAtMs = nowMs
@@ -514,13 +529,22 @@ export class Replica {
       digest,
       to - this.#incarnation.base,
     )
-    this.#pending.push({ from: this.#openFrom, to, delta: this.#open, salt: this.#salt, saltIsNew, label })
+    this.#pending.push({
+      from: this.#openFrom,
+      to,
+      delta: this.#open,
+      salt: this.#salt,
+      saltIsNew,
+      label,
+      sentAtMs: undefined,
+      wasSent: false,
+    })
     this.#open = new Delta(this.schema.layouts)
     this.#openFrom = to
     if (this.#pending.length === 1) this.#progressAtMs = nowMs
   }
 
-  #sendBatch(batch: PendingBatch, actions: ReplicaAction[]): void {
+  #sendBatch(nowMs: number, batch: PendingBatch, actions: ReplicaAction[]): void {
     const body = this.#body
     body.reset()
     encodeDelta(body, batch.delta, this.#uplinkNames, this.#stampBaseMs)
@@ -535,6 +559,8 @@ export class Replica {
       body: body.finish(),
     })
     actions.push({ type: 'send', bytes: w.finish() })
+    batch.sentAtMs = batch.wasSent ? undefined : nowMs
+    batch.wasSent = true
     this.stats.batchesSent++
   }
 
@@ -545,6 +571,8 @@ export class Replica {
     if (this.#sent > 0) this.#sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
+    if (batch.sentAtMs !== undefined)
+      this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / (this.#roundTripMs === 0 ? 1 : 8)
     this.#incarnation.confirmed = batch.to
     this.#incarnation.confirmedLabel = batch.label
     this.#rebuildAccumulator(batch.delta)
@@ -640,7 +668,8 @@ export class Replica {
    */
   #probe(heads: readonly Head[]): void {
     const last = this.#openFrom - this.#incarnation.base
-    if (heads.some(head => head.alias === 0 && head.sequence > last) && this.#openFrom === this.#change) this.#change++
+    if (heads.some(head => head.alias === 0 && head.sequence > last) && this.#openFrom === this.#change)
+      this.#change++
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -727,7 +756,10 @@ export class Replica {
       } else if (entry.kind !== 'nothing') {
         const first = this.#pending[0]
         if (first === undefined || first.to - this.#incarnation.base !== entry.to)
-          throw new AtomikError('malformed', `the hub settles change ${entry.to}, which is not the next of ours`)
+          throw new AtomikError(
+            'malformed',
+            `the hub settles change ${entry.to}, which is not the next of ours`,
+          )
         const batch = this.#settle(nowMs)
         if (entry.kind === 'own') {
           this.#numberLiterals(batch.delta)

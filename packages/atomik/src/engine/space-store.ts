@@ -133,7 +133,8 @@ export function loadSpace(storage: Storage, space: string): SpaceImage | undefin
   for (const { table, row, value } of rows) {
     const what = `row ${row} of table ${table} in space ${space}`
     const r = openRecord(value, what)
-    if (reference.tables[table]?.count !== row) throw new AtomikError('storage', `${what} does not follow the one before`)
+    if (reference.tables[table]?.count !== row)
+      throw new AtomikError('storage', `${what} does not follow the one before`)
     born[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'birth'))
     changed[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'change'))
     reference.tables[table].open(r.text(limits.keyBytesMax, 'key'))

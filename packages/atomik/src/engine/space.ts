@@ -35,8 +35,8 @@ import {
 import { IncarnationHead } from './heads.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
-import type { Put } from './storage.ts'
 import { type SpaceImage, SpaceStore } from './space-store.ts'
+import type { Put } from './storage.ts'
 
 export interface SpaceOptions {
   /** Uniform 32-bit numbers: the epoch comes from it. */
@@ -152,7 +152,13 @@ export class Space {
   readonly #body = new Writer()
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
-  constructor(name: string, schema: Schema, image: SpaceImage | undefined, nowMs: number, options: SpaceOptions) {
+  constructor(
+    name: string,
+    schema: Schema,
+    image: SpaceImage | undefined,
+    nowMs: number,
+    options: SpaceOptions,
+  ) {
     this.name = name
     this.schema = schema
     this.#options = options
@@ -208,7 +214,10 @@ export class Space {
     const theirs = Schema.decode(frame.schema)
     const difference = this.schema.difference(theirs)
     if (difference !== undefined)
-      throw new AtomikError('schema', `schema ${theirs.hash} does not fit space ${this.name} (${this.schema.hash}): ${difference}`)
+      throw new AtomikError(
+        'schema',
+        `schema ${theirs.hash} does not fit space ${this.name} (${this.schema.hash}): ${difference}`,
+      )
     const known = this.#store.knowsPosition(frame.epoch, frame.lsn) && frame.lsn <= this.lsn
     const lsn = known ? frame.lsn : 0
     const before = this.#connections.get(connection)
@@ -269,7 +278,8 @@ export class Space {
    */
   receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
     const reader = this.#connections.get(connection)
-    if (reader === undefined) throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
+    if (reader === undefined)
+      throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
     if (frame.type === 'batch') {
       this.#batch(nowMs, reader, frame, actions)
     } else if (frame.type === 'have') {
@@ -317,7 +327,12 @@ export class Space {
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #batch(nowMs: number, reader: Connection, frame: UplinkFrame & { type: 'batch' }, actions: SpaceAction[]): void {
+  #batch(
+    nowMs: number,
+    reader: Connection,
+    frame: UplinkFrame & { type: 'batch' },
+    actions: SpaceAction[],
+  ): void {
     const claimed = reader.claims[frame.alias]
     if (claimed === undefined) throw new AtomikError('range', `alias ${frame.alias} was not claimed`)
     const before = claimed.chain
@@ -431,7 +446,12 @@ export class Space {
     this.stats.forks++
     const w = this.#w
     w.reset()
-    writeError(w, 'fork', true, 'a copy of this client went on long ago: the hub cannot tell which of its changes it has')
+    writeError(
+      w,
+      'fork',
+      true,
+      'a copy of this client went on long ago: the hub cannot tell which of its changes it has',
+    )
     actions.push({ type: 'send', connection: reader.id, bytes: w.finish() })
     actions.push({ type: 'fork', connection: reader.id, incarnation: formatIncarnation(claimed.head.id) })
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
@@ -641,7 +661,12 @@ export class Space {
     }
     for (const entry of this.#log.slice(from - this.#logFrom)) {
       if (entry.refused !== undefined) continue
-      const { delta, named } = decodeDelta(new Reader(entry.body), this.schema.layouts, directory, this.#stampBaseMs)
+      const { delta, named } = decodeDelta(
+        new Reader(entry.body),
+        this.schema.layouts,
+        directory,
+        this.#stampBaseMs,
+      )
       for (const { table } of named) known[table]++
       sum.fold(delta)
     }

@@ -48,7 +48,8 @@ export class UndoLog {
   /** Changes (from, to] were refused: they have nothing to undo. */
   forget(from: number, to: number): void {
     if (to - from > this.#records.size) {
-      for (const change of this.#records.keys()) if (change > from && change <= to) this.#records.delete(change)
+      for (const change of this.#records.keys())
+        if (change > from && change <= to) this.#records.delete(change)
     } else {
       for (let change = from + 1; change <= to; change++) this.#records.delete(change)
     }
@@ -61,7 +62,10 @@ export class UndoLog {
   invert(change: number, into: Delta, state: Readable, stamp: () => Halves): void {
     const record = this.#records.get(change)
     if (record === undefined)
-      throw new AtomikError('unknown-change', `change ${change} cannot be undone: it was refused or is too long ago`)
+      throw new AtomikError(
+        'unknown-change',
+        `change ${change} cannot be undone: it was refused or is too long ago`,
+      )
     for (let t = 0; t < record.delta.tables.length; t++) {
       const done = record.delta.tables[t]
       const { layout } = done
