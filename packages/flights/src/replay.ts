@@ -104,7 +104,7 @@ export class Replay {
   #hubFigures: (FromHub & { type: 'figures' }) | undefined
   /** Counts of hubs that were killed: they start again at 0. */
   readonly #earlier = { commits: 0, batches: 0, duplicates: 0, gaps: 0 }
-  #replicas: RunningReplica[] = []
+  readonly #replicas: RunningReplica[] = []
   #control: Control | undefined
   #store = ''
   #phase: Phase = 'starting'
@@ -128,11 +128,13 @@ export class Replay {
     const flights = await loadFlights(options.flights)
     const regions = divideRegions(await loadAirports(flights), flights, options.replicas)
     this.#store = await mkdtemp(join(tmpdir(), 'atomik-replay-'))
+    this.#requireGoing()
     await this.#startHub(options.port)
     this.#events.page(`http://127.0.0.1:${this.#hubPort}/`)
     this.#control = await connect(`ws://127.0.0.1:${this.#hubPort}/control`, { tables: controlTables })
     this.#followCuts(this.#control)
-    this.#replicas = await Promise.all(regions.map(region => this.#startReplica(region.index, region.name)))
+    await Promise.all(regions.map(region => this.#startReplica(region.index, region.name)))
+    this.#requireGoing()
     this.#statusTimer = setInterval(() => this.#showStatus(flights.length), statusMs)
 
     this.#phase = 'replaying'
@@ -145,7 +147,7 @@ export class Replay {
     const convergedAt = performance.now()
     this.#phase = 'verifying'
     const comparisons = await this.#compare(recompute(flights))
-    this.#requireHealthy()
+    this.#requireGoing()
     const agreed = comparisons.every(({ difference }) => difference === undefined)
     this.#phase = agreed ? 'agreed' : 'disagreed'
     const figures = this.#figures(comparisons, agreed, {
@@ -162,11 +164,13 @@ export class Replay {
     this.#stopped = true
     clearInterval(this.#statusTimer)
     this.#control?.close()
-    for (const { process, link } of this.#replicas) {
+    // While starting, some places may still be empty: `flat` leaves them out.
+    const replicas = this.#replicas.flat()
+    for (const { process, link } of replicas) {
       if (process.connected) process.send({ type: 'stop' } satisfies ToReplica)
       link.close()
     }
-    await Promise.all([...this.#replicas.map(({ process }) => ended(process, 1000)), this.#endHub('SIGTERM')])
+    await Promise.all([...replicas.map(({ process }) => ended(process, 1000)), this.#endHub('SIGTERM')])
     if (this.#store !== '') await rm(this.#store, { recursive: true, force: true })
   }
 
@@ -210,13 +214,15 @@ export class Replay {
     await this.#startHub(this.#hubPort)
   }
 
-  async #startReplica(region: number, name: string): Promise<RunningReplica> {
+  async #startReplica(region: number, name: string): Promise<void> {
     const { replicas, flights, seed, faults } = this.#options
     const link = new BadLink(() => this.#hubPort, faultLevels[faults], seed * 1000 + region)
     const port = await link.listen()
+    if (this.#stopped) return link.close()
     const setup: ReplicaSetup = { url: `ws://127.0.0.1:${port}/flights`, region, replicas, flights }
     const process = fork(script('replica-process.js'), [JSON.stringify(setup)], { serialization: 'advanced' })
     const replica: RunningReplica = { process, link, name, report: undefined, dump: undefined }
+    this.#replicas[region] = replica
     await new Promise<void>((resolve, reject) => {
       process.on('message', (message: FromReplica) => {
         if (message.type === 'ready') resolve()
@@ -234,14 +240,14 @@ export class Replay {
         reject(failure)
       })
     })
-    return replica
   }
 
   #tell(message: ToReplica): void {
     for (const { process } of this.#replicas) if (process.connected) process.send(message)
   }
 
-  #requireHealthy(): void {
+  #requireGoing(): void {
+    if (this.#stopped) throw new AtomikError('closed', 'stopped')
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -253,8 +259,7 @@ export class Replay {
     const startedAt = performance.now()
     let crashed = false
     while (this.#made() < total) {
-      this.#requireHealthy()
-      if (this.#stopped) throw new AtomikError('closed', 'stopped')
+      this.#requireGoing()
       if (speed !== 'max') {
         this.#dataMs = ((performance.now() - startedAt) / 1000) * speed * dayMs
         this.#tell({ type: 'advance', toMs: Math.min(this.#dataMs, lastMs) })
@@ -287,8 +292,7 @@ export class Replay {
   async #settle(): Promise<void> {
     const deadline = performance.now() + (this.#options.settleMsMax ?? 60_000)
     while (!this.#isSettled()) {
-      this.#requireHealthy()
-      if (this.#stopped) throw new AtomikError('closed', 'stopped')
+      this.#requireGoing()
       if (performance.now() > deadline)
         throw new AtomikError(
           'network',

@@ -14,8 +14,8 @@ interface LmdbDatabase {
     end?: Uint8Array
   }): Iterable<{ key: Uint8Array; value: Uint8Array }>
   transaction<T>(action: () => T): Promise<T>
-  put(key: Uint8Array, value: Uint8Array): unknown
-  remove(key: Uint8Array): unknown
+  putSync(key: Uint8Array, value: Uint8Array): unknown
+  removeSync(key: Uint8Array): unknown
   close(): Promise<void>
 }
 
@@ -44,6 +44,7 @@ export class LmdbStorage implements Storage {
         keyEncoding: 'binary',
         encoding: 'binary',
         overlappingSync: false,
+        eventTurnBatching: false,
         mapSize: options.mapBytesMax ?? 16 * 2 ** 30,
         readOnly: options.readOnly ?? false,
       } as Parameters<typeof open>[0])
@@ -65,11 +66,12 @@ export class LmdbStorage implements Storage {
     try {
       await this.#database.transaction(() => {
         for (const { key, value } of puts) {
-          if (value === undefined) this.#database.remove(key)
-          else this.#database.put(key, value)
+          if (value === undefined) this.#database.removeSync(key)
+          else this.#database.putSync(key, value)
         }
       })
-    } catch (cause) {
+    } catch (failure) {
+      const cause = await rootCause(failure)
       throw new AtomikError('storage', `cannot write to the store: ${reason(cause)}`, { cause })
     }
   }
@@ -83,6 +85,19 @@ export class LmdbStorage implements Storage {
   #requireOpen(): void {
     if (this.#closed) throw new AtomikError('closed', 'the storage is closed')
   }
+}
+
+/** A failed commit names its cause in a promise of its own, which somebody must await. */
+async function rootCause(failure: unknown): Promise<unknown> {
+  if (!(failure instanceof Error) || !('commitError' in failure)) return failure
+  const never = new Promise<unknown>(resolve => setTimeout(resolve, 1000, failure))
+  return Promise.race([
+    Promise.resolve(failure.commitError).then(
+      () => failure,
+      cause => cause,
+    ),
+    never,
+  ])
 }
 
 function reason(cause: unknown): string {

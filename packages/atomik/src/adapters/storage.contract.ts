@@ -30,7 +30,12 @@ export function storageContract(
     })
     it('limits a range to its prefix, also where the prefix ends in 255', async () => {
       const storage = await open()
-      await storage.write([put(bytes(7, 255), 1), put(bytes(7, 255, 9), 2), put(bytes(8), 3), put(bytes(7, 254), 4)])
+      await storage.write([
+        put(bytes(7, 255), 1),
+        put(bytes(7, 255, 9), 2),
+        put(bytes(8), 3),
+        put(bytes(7, 254), 4),
+      ])
       expect(entries(storage, bytes(7, 255)).map(([, value]) => value)).toEqual([[1], [2]])
       expect(entries(storage, bytes(255))).toEqual([])
       await storage.close()
@@ -60,7 +65,9 @@ export function storageContract(
     })
     it('keeps concurrent writes in the order of their calls', async () => {
       const storage = await open()
-      await Promise.all(Array.from({ length: 50 }, (_, i) => storage.write([put(bytes(1), i), put(bytes(2, i), i)])))
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) => storage.write([put(bytes(1), i), put(bytes(2, i), i)])),
+      )
       const found = entries(storage)
       expect(found[0]).toEqual([[1], [49]])
       expect(found.length).toBe(51)

@@ -30,5 +30,7 @@ it('says in one line why a store cannot be opened', async () => {
   const file = join(folder, 'not-a-store')
   writeFileSync(file, 'this is no database, only words '.repeat(512))
   await expect(LmdbStorage.open({ path: file })).rejects.toThrow(AtomikError)
-  await expect(LmdbStorage.open({ path: file })).rejects.toThrow(/^cannot open the store .*not-a-store: [^\n]+$/)
+  await expect(LmdbStorage.open({ path: file })).rejects.toThrow(
+    /^cannot open the store .*not-a-store: [^\n]+$/,
+  )
 })

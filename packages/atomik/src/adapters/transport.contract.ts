@@ -50,7 +50,11 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true)
 }
 
-export function transportContract(name: string, start: () => Promise<FarEnd>, unreachable: Transport | undefined): void {
+export function transportContract(
+  name: string,
+  start: () => Promise<FarEnd>,
+  unreachable: Transport | undefined,
+): void {
   describe(`transport contract: ${name}`, () => {
     it('carries whole messages, in order, empty and large ones too', async () => {
       const far = await start()

@@ -1,8 +1,8 @@
 /** Goal: each transport keeps the contract. Method: the contract on each, WebSocket over real sockets to `ws`. */
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
-import type { Link } from './transport.ts'
 import { transportContract } from './transport.contract.ts'
+import type { Link } from './transport.ts'
 import { MemoryTransport } from './transport-memory.ts'
 import { WebSocketTransport } from './transport-websocket.ts'
 

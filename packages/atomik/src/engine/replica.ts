@@ -14,6 +14,7 @@
  */
 import { Delta, Fingerprint, foldRow, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
   compareBytes,
@@ -234,10 +235,20 @@ export class Replica {
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The local row with this key, created empty when it is new. */
+  /**
+   * The local row with this key, created empty when it is new.
+   * @throws AtomikError `range` for a key that could not travel: empty, too long, or with an unpaired surrogate
+   */
   row(table: number, key: string): number {
     const known = this.reference.tables[table].find(key)
-    return known >= 0 ? known : this.reference.tables[table].open(key)
+    if (known >= 0) return known
+    const bytes = encodeUtf8(key).length
+    if (bytes < 1 || bytes > limits.keyBytesMax || /\p{Surrogate}/u.test(key))
+      throw new AtomikError(
+        'range',
+        `a row key is text of 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`,
+      )
+    return this.reference.tables[table].open(key)
   }
 
   /** The local row with this key, or −1. */
@@ -700,6 +711,23 @@ export class Replica {
   ): void {
     const touched = new TouchedRows()
     const before = this.#incarnation.confirmed
+    try {
+      this.#followAll(nowMs, frame, touched, actions)
+    } finally {
+      // Also when a later entry makes no sense: those before it hold.
+      if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+      if (this.#incarnation.confirmed > before)
+        actions.push({ type: 'confirmed', change: this.#incarnation.confirmed })
+    }
+    if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
+  }
+
+  #followAll(
+    nowMs: number,
+    frame: DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' },
+    touched: TouchedRows,
+    actions: ReplicaAction[],
+  ): void {
     let next: typeof frame | undefined = frame
     while (next !== undefined) {
       const end: number = next.type === 'stream' ? next.lsn + next.entries.length : next.toLsn
@@ -720,10 +748,6 @@ export class Replica {
       }
       next = this.#nextEarly()
     }
-    if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
-    if (this.#incarnation.confirmed > before)
-      actions.push({ type: 'confirmed', change: this.#incarnation.confirmed })
-    if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   #nextEarly(): (DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' }) | undefined {

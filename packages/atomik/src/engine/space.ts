@@ -601,7 +601,8 @@ export class Space {
       const entry = this.#log[reader.cursor - this.#logFrom]
       const alias = reader.claims.findIndex(claimed => claimed.head === entry.author)
       if (alias >= 0 && reader.claims[alias].chain < entry.to) break
-      if (alias >= 0)
+      // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
+      if (alias >= 0 && entry.to > reader.claims[alias].claim)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }

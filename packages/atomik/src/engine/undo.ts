@@ -1,7 +1,8 @@
 /**
  * The last own changes, each with what it accumulated and, for registers and flags, what stood there before. Bounded: the
  * oldest falls out. In `xor` and `add` undo is the inverse, exact at any position; `max` has none, so there undo writes
- * the earlier value as a new change, and only while the undone write still stands.
+ * the earlier value as a new change, and only while the undone write still stands: itself, or as an undo brought it back.
+ * So undoing backwards through a history arrives where it began.
  */
 import { Delta, invertRow, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
@@ -21,6 +22,8 @@ interface Readable {
 export class UndoLog {
   readonly #depth: number
   readonly #records = new Map<number, Record>()
+  /** Which write a stamp or causal length that an undo made stands for, by table, row, word and that number. */
+  readonly #standsFor = new Map<string, string>()
 
   constructor(depth: number) {
     this.#depth = depth
@@ -83,11 +86,12 @@ export class UndoLog {
           if (kind !== WordKind.max && kind !== WordKind.stamp) continue
           const i = 2 * word
           const group = 2 * layout.groups[word]
+          const cell = `${t}/${done.rows[slot]}/${word}`
           let written = false
-          let stands = true
+          let stands = this.#origin(cell, done.words, from + i) === this.#origin(cell, now, i)
           for (let half = 0; half < group; half++) {
             if (done.words[from + i + half] !== 0) written = true
-            if (done.words[from + i + half] !== now[i + half]) stands = false
+            if (half >= 2 && done.words[from + i + half] !== now[i + half]) stands = false
           }
           if (!written || !stands) continue
           if (kind === WordKind.stamp) {
@@ -98,9 +102,32 @@ export class UndoLog {
           } else if ((before[from + i] & 1) !== (now[i] & 1)) {
             to.words[at + i] = now[i] + 1
             to.words[at + i + 1] = now[i + 1] + (now[i] === -1 ? 1 : 0)
+          } else {
+            continue
           }
+          this.#remember(nameOf(cell, to.words, at + i), this.#origin(cell, before, from + i))
         }
       }
     }
   }
+
+  /** The write that stands at this cell, behind all undoing. */
+  #origin(cell: string, words: Int32Array, at: number): string {
+    const name = nameOf(cell, words, at)
+    return this.#standsFor.get(name) ?? name
+  }
+
+  #remember(name: string, origin: string): void {
+    this.#standsFor.set(name, origin)
+    if (this.#standsFor.size <= originsPerChange * this.#depth) return
+    const oldest = this.#standsFor.keys().next()
+    if (!oldest.done) this.#standsFor.delete(oldest.value)
+  }
+}
+
+/** How many brought-back writes are kept for each change that can be undone. */
+const originsPerChange = 4
+
+function nameOf(cell: string, words: Int32Array, at: number): string {
+  return `${cell}/${words[at]}/${words[at + 1]}`
 }
