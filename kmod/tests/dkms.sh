@@ -1,4 +1,4 @@
-# dkms.sh RELEASE OUT: add, build, install and remove through DKMS, in trees of its own so that the host's are untouched.
+# dkms.sh RELEASE OUT: add, build and remove through DKMS, in trees of its own so that the host's are untouched.
 set -euo pipefail
 release=$1 out=$2
 tree=$out/dkms

@@ -7,6 +7,7 @@
  * pairs, all must be back at zero.  READ must never see an earlier moment after a later.
  * Meanwhile rmmod must be refused, and after the last close succeed.
  */
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include "check.h"
@@ -70,6 +71,40 @@ static int unload(void)
 	return syscall(SYS_delete_module, "atomik", O_NONBLOCK) < 0 ? errno : 0;
 }
 
+/* Nothing holds the module while it tracks: it must let go of copies it still holds, under fire. */
+static void unload_while_tracking(void)
+{
+	int file = open("/dev/atomik-waste", O_WRONLY), i;
+	size_t j, pages = 1024;
+	unsigned char *memory = mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[4];
+
+	must(file >= 0 && write(file, "start cow=1", 11) == 11, "start tracking");
+	close(file);
+	memset(memory, 1, pages * 4096);
+	for (i = 0; i < 4; i++) {
+		pids[i] = fork();
+		must(pids[i] >= 0, "fork");
+		while (!pids[i]) {
+			pid_t pid = fork();
+
+			if (!pid) {
+				for (j = 0; j < pages; j++)
+					memory[j * 4096]++;
+				_exit(0);
+			}
+			waitpid(pid, NULL, 0);
+		}
+	}
+	usleep(300000);
+	claim(unload() == 0, "after the last close it unloads, while four processes copy and tracking holds their copies");
+	usleep(100000);
+	for (i = 0; i < 4; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t rounds = argc > 1 ? atoi(argv[1]) : 500;
@@ -114,6 +149,7 @@ int main(int argc, char **argv)
 	claim(refused == tried, "unloading under load refused %d times of %d", refused, tried);
 	close(file);
 	close(parity);
-	claim(unload() == 0, "and done after the last close");
+	unload_while_tracking();
+	claim(unload() == ENOENT, "and is gone");
 	return report("hammer");
 }

@@ -9,6 +9,8 @@
  *
  * Usage: truth EVERY   (the tracker's cow=EVERY)
  */
+#include <signal.h>
+
 #include "check.h"
 
 #define GROUPS	"/sys/fs/cgroup"
@@ -16,7 +18,7 @@
 
 struct row {
 	unsigned long long copies, sampled, judged, unchanged, lines, bytes, lost;
-	unsigned long long sends, compared, repeats, repeat_bytes, send_bytes;
+	unsigned long long sends, compared, repeats, repeat_bytes, send_bytes, live, live_unchanged;
 };
 
 static void waste(const char *command)
@@ -66,6 +68,7 @@ static struct row row_of(const char *group, const char *state, unsigned long lon
 			field(line, "unchanged"), field(line, "lines"), field(line, "bytes"),
 			field(line, "lost"), field(line, "sends"), field(line, "compared"),
 			field(line, "repeats"), field(line, "repeat_bytes"), field(line, "send_bytes"),
+			field(line, "live"), field(line, "live_unchanged"),
 		};
 	}
 	fclose(file);
@@ -230,6 +233,14 @@ static void two_groups(unsigned int pages, unsigned int children)
 	munmap(memory, (size_t)pages * PAGE);
 }
 
+static void settle(const char *ms)
+{
+	int file = open("/sys/module/atomik/parameters/settle_ms", O_WRONLY);
+
+	must(file >= 0 && write(file, ms, strlen(ms)) == (ssize_t)strlen(ms), "set settle_ms");
+	close(file);
+}
+
 /* Judged at munmap, and while it lives on: not at exit only. */
 static void living(unsigned int pages, double slack)
 {
@@ -263,10 +274,61 @@ static void living(unsigned int pages, double slack)
 	      "living: of %llu held, the %llu unmapped are judged", row.sampled, row.judged);
 	claim(points((double)row.unchanged / row.judged, 0.5) <= slack, "living: unmapped %.1f %% unchanged, truth 50 %%",
 	      100.0 * row.unchanged / row.judged);
+	claim(row.live + row.judged == row.sampled && points((double)row.live_unchanged / row.live, 0.5) <= slack,
+	      "living: the %llu still mapped are looked at as they are, %.1f %% unchanged, truth 50 %%", row.live,
+	      100.0 * row.live_unchanged / row.live);
+	settle("100");
+	sleep(3);
+	row = row_of("living", NULL, NULL);
+	claim(row.judged == row.sampled && row.live == 0 && kill(pid, 0) == 0, "living: past settle_ms all are judged while it lives");
+	settle("30000");
 	must(write(go[1], &byte, 1) == 1, "let the child go");
 	must(waitpid(pid, NULL, 0) == pid, "wait");
 	row = row_of("living", NULL, NULL);
 	claim(row.judged == row.sampled, "living: all %llu judged after exit", row.judged);
+	munmap(memory, (size_t)pages * PAGE);
+}
+
+/* A copy that is itself shared and copied over is judged then: it was changed, its own copy is not. */
+static void copied_over(unsigned int pages)
+{
+	unsigned char *memory = memory_of(pages);
+	struct row row;
+	unsigned int i;
+	pid_t pid;
+
+	make_group("over");
+	pid = fork();
+	must(pid >= 0, "fork");
+	if (!pid) {
+		pid_t sharer;
+
+		enter("outside");
+		touch((unsigned char[PAGE]){ 0 }, WHOLE, 0);
+		enter("over");
+		for (i = 0; i < pages; i++)
+			touch(memory + (size_t)i * PAGE, WHOLE, i);
+		enter("outside");
+		sharer = fork();
+		must(sharer >= 0, "fork");
+		if (!sharer)
+			pause();
+		touch((unsigned char[PAGE]){ 0 }, SAME, 0);
+		enter("outside");
+		enter("over");
+		for (i = 0; i < pages; i++)
+			touch(memory + (size_t)i * PAGE, SAME, i);
+		enter("outside");
+		kill(sharer, SIGKILL);
+		waitpid(sharer, NULL, 0);
+		_exit(0);
+	}
+	must(waitpid(pid, NULL, 0) == pid, "wait");
+	row = row_of("over", NULL, NULL);
+	claim(row.copies == 2 * pages, "copied over: %llu copies, truth %u", row.copies, 2 * pages);
+	if (row.sampled == row.copies)
+		claim(row.judged == 2 * pages && row.unchanged == pages, "copied over: %llu of %llu unchanged, truth %u of %u",
+		      row.unchanged, row.judged, pages, 2 * pages);
 	munmap(memory, (size_t)pages * PAGE);
 }
 
@@ -382,6 +444,7 @@ int main(int argc, char **argv)
 	two_groups(4000, 5 * scale);
 	/* Here the moment is tested, not the share: few samples, so four deviations of slack. */
 	living(every == 1 ? 2048 : 8192, every == 1 ? 0 : 13);
+	copied_over(1024);
 	sender("unix-stream", AF_UNIX, SOCK_STREAM, 4000, 512, false);
 	sender("unix-dgram", AF_UNIX, SOCK_DGRAM, 4000, 100, false);
 	sender("unix-again", AF_UNIX, SOCK_STREAM, 4000, 2048, true);
