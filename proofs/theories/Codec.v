@@ -10,6 +10,18 @@ Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
 
+Local Arguments N.mul : simpl never.
+Local Arguments N.add : simpl never.
+Local Arguments N.sub : simpl never.
+Local Arguments N.div : simpl never.
+Local Arguments N.modulo : simpl never.
+Local Arguments N.pow : simpl never.
+Local Arguments N.ltb : simpl never.
+Local Arguments N.leb : simpl never.
+Local Arguments N.eqb : simpl never.
+Local Arguments N.odd : simpl never.
+Local Arguments N.of_nat : simpl never.
+
 Definition bytes := seq N.
 
 Record codec (T : Type) := Codec {
@@ -84,17 +96,19 @@ Fixpoint get_varint (f : nat) (b : bytes) : option (N * bytes) :=
 Lemma put_varintK f n r : (n < 128 ^ (N.of_nat f + 1))%num -> get_varint f (put_varint f n ++ r) = Some (n, r).
 Proof.
 elim: f n => [|f IH] n lt /=; case: N.ltb_spec => [l|g] /=.
-- by case: N.ltb_spec => //; lia.
-- by move: lt; rewrite N.add_0_l N.pow_1_r; lia.
-- by case: N.ltb_spec => //; lia.
+- by case: N.ltb_spec => // ge; exfalso; lia.
+- by move: lt; rewrite N.pow_1_r => lt; exfalso; lia.
+- by case: N.ltb_spec => // ge; exfalso; lia.
 have mlt : (n mod 128 < 128)%num by apply: N.mod_lt.
 have dm : n = (128 * (n / 128) + n mod 128)%num by apply: N.div_mod.
-case: N.ltb_spec => h1; first by lia.
-case: N.ltb_spec => h2; last by lia.
-rewrite IH; last first.
+have ql : (n / 128 < 128 ^ (N.of_nat f + 1))%num.
   apply: N.div_lt_upper_bound => //; rewrite -N.pow_succ_r'.
   by rewrite (_ : N.succ _ = N.of_nat f.+1 + 1)%num //; lia.
-case: N.eqb_spec => [z|_]; first by lia.
+move: (n mod 128)%num (n / 128)%num mlt dm ql => m q mlt dm ql.
+case: N.ltb_spec => h1; first by exfalso; lia.
+case: N.ltb_spec => h2; last by exfalso; lia.
+rewrite IH //.
+case: N.eqb_spec => [z|_]; first by exfalso; lia.
 by congr (Some (_, _)); lia.
 Qed.
 
@@ -107,7 +121,7 @@ elim: f b n r => [|f IH] [|x b] n r //=; case: N.ltb_spec => [l|g].
 - case=> <- <-; rewrite (proj2 (N.ltb_lt _ _)) //; split=> //.
   apply: N.lt_le_trans l _; rewrite -[X in (X <= _)%num]N.pow_1_r; apply: N.pow_le_mono_r => //; lia.
 case: N.ltb_spec => // l; case E: (get_varint f b) => [[y r']|] //; case: N.eqb_spec => // nz [<- <-].
-have [lt ->] := IH _ _ _ E; rewrite (proj2 (N.ltb_ge _ _)); last by lia.
+have [lt ->] := IH _ _ _ E; case: N.ltb_spec => h; first by exfalso; lia.
 have e: (x - 128 + 128 * y = 128 * y + (x - 128))%num by lia.
 split; last first.
   rewrite e -(N.div_unique _ 128 y (x - 128)) //; last by lia.
@@ -116,6 +130,9 @@ have ->: (128 ^ (N.of_nat f.+1 + 1) = 128 * 128 ^ (N.of_nat f + 1))%num.
   by rewrite -N.pow_succ_r'; congr (_ ^ _)%num; lia.
 by lia.
 Qed.
+
+Arguments put_varint : simpl never.
+Arguments get_varint : simpl never.
 
 Definition varint_max : N := 2 ^ 56.
 
@@ -152,6 +169,12 @@ Proof. by rewrite N.mul_comm N.div_mul. Qed.
 Lemma half_odd t : ((2 * t + 1) / 2 = t)%num.
 Proof. by symmetry; apply: (N.div_unique _ 2 t 1). Qed.
 
+Lemma odd_odd t : N.odd (2 * t + 1) = true.
+Proof. by rewrite N.add_comm N.odd_add_mul_2. Qed.
+
+Lemma odd_even t : N.odd (2 * t) = false.
+Proof. by rewrite N.odd_mul. Qed.
+
 Lemma put_wordK k n r : (n < 256 ^ N.of_nat k)%num ->
   get_word k (put_word k n).1 ((put_word k n).2 ++ r) = Some (n, r).
 Proof.
@@ -160,11 +183,12 @@ have dm : n = (256 * (n / 256) + n mod 256)%num by apply: N.div_mod.
 have ml : (n mod 256 < 256)%num by apply: N.mod_lt.
 have lt' : (n / 256 < 256 ^ N.of_nat k)%num.
   by apply: N.div_lt_upper_bound => //; rewrite -N.pow_succ_r' -Nnat.Nat2N.inj_succ.
-have := IH _ lt'; case: (put_word k (n / 256)) => t bs /= E; case: N.eqb_spec => [z|nz]; cbn [fst snd].
-  by rewrite N.odd_mul /= half_even E; congr (Some (_, _)); lia.
-rewrite N.add_comm N.odd_add_mul_2 /= N.add_comm half_odd E.
-case: N.ltb_spec => [_|]; last by lia.
-by case: N.ltb_spec => [_|]; [congr (Some (_, _)); lia | lia].
+have := IH _ lt'; move: (n mod 256)%num (n / 256)%num ml dm {lt'} => m q ml dm.
+case: (put_word k q) => t bs /= E; case: N.eqb_spec => [z|nz]; cbn [fst snd].
+  by rewrite odd_even half_even E; congr (Some (_, _)); lia.
+rewrite odd_odd half_odd /= E.
+case: N.ltb_spec => [_|h]; last by exfalso; lia.
+by case: N.ltb_spec => [_|h]; [congr (Some (_, _)); lia | exfalso; lia].
 Qed.
 
 Lemma get_wordK k t b n r : get_word k t b = Some (n, r) ->
@@ -176,7 +200,7 @@ case O: (N.odd t).
   case: b => // x b; case: N.ltb_spec => //= x0; case: N.ltb_spec => //= x1.
   case E: (get_word k (t / 2) b) => [[y r']|] // [<- <-]; have [lt Et Eb] := IH _ _ _ _ E.
   rewrite -(N.div_unique (256 * y + x) 256 y x) // -(N.mod_unique (256 * y + x) 256 y x) //.
-  case P: (put_word k y) Et Eb => [t' bs] /= Et Eb; case: N.eqb_spec => [|_]; first by lia.
+  case P: (put_word k y) Et Eb => [t' bs] /= Et Eb; case: N.eqb_spec => [h|_]; first by exfalso; lia.
   split=> /=; [by rewrite pw; lia | | by rewrite Eb].
   have [h Eh] : exists h, t = (2 * h + 1)%num by apply/N.odd_spec.
   by rewrite -Et Eh half_odd.
@@ -222,10 +246,10 @@ Qed.
 Theorem zigzagK n : word_ok n -> zagzig (zigzag n) = n.
 Proof.
 move/N.ltb_lt => lt; rewrite /zagzig /zigzag; case: N.ltb_spec => l.
-  by rewrite N.odd_mul /= half_even.
+  by rewrite odd_even half_even.
 have -> : (2 * (2 ^ 64 - n) - 1 = 2 * (2 ^ 64 - n - 1) + 1)%num.
   by move: l lt; change (2 ^ 63)%num with 9223372036854775808%num; change (2 ^ 64)%num with 18446744073709551616%num; lia.
-rewrite N.add_comm N.odd_add_mul_2 /= N.add_comm half_odd.
+rewrite odd_odd half_odd.
 by move: l lt; change (2 ^ 63)%num with 9223372036854775808%num; change (2 ^ 64)%num with 18446744073709551616%num; lia.
 Qed.
 
@@ -234,7 +258,7 @@ Proof.
 move/N.ltb_lt => lt; have eq := N.div_mod n 2 (fun e => ltac:(discriminate e)).
 have ml : (n mod 2 < 2)%num by apply: N.mod_lt.
 rewrite /zagzig -N.bit0_odd N.bit0_eqb.
-set h := (n / 2)%num in eq *; set m := (n mod 2)%num in eq ml *.
+move: (n / 2)%num (n mod 2)%num eq ml => h m eq ml.
 change (2 ^ 64)%num with 18446744073709551616%num in lt.
 case: N.eqb_spec => em; rewrite /zigzag /word_ok.
   change (2 ^ 63)%num with 9223372036854775808%num; change (2 ^ 64)%num with 18446744073709551616%num.
@@ -270,8 +294,10 @@ Proof. by case: k. Qed.
 
 Section Row.
 Variable kinds : nat -> kind.
+(* Words in a row at most; any limit that a varint can say. *)
+Variable words_max : nat.
+Hypothesis words_maxP : (N.of_nat words_max.*2.+1 < varint_max)%num.
 
-Definition words_max := 4096.
 Definition nonzero (n : N) := word_ok n && ~~ (n =? 0)%num.
 
 Fixpoint enc_words (p : nat) (ws : seq N) : bytes :=
@@ -308,7 +334,7 @@ Definition run_ok (q : run) := [&& q.1 <= words_max, 0 < size q.2 <= words_max &
 Definition enc_run p (q : run) (last : bool) : bytes :=
   enc varint (N.of_nat (q.1.*2 + last)) ++ enc varint (N.of_nat (size q.2)) ++ enc_words (p + q.1) q.2.
 
-Definition small (n : N) := (n <=? 8193)%num.
+Definition small (n : N) := (n <=? N.of_nat words_max.*2.+1)%num.
 
 Definition dec_run p (b : bytes) : option (run * bool * bytes) :=
   if dec varint b is Some (h, b1) then
@@ -324,21 +350,20 @@ Definition dec_run p (b : bytes) : option (run * bool * bytes) :=
     else None
   else None.
 
-Lemma small_nat k : k <= 8193 -> small (N.of_nat k) && ok varint (N.of_nat k).
+Lemma small_nat k : k <= words_max.*2.+1 -> small (N.of_nat k) && ok varint (N.of_nat k).
 Proof.
 move/leP => le; apply/andP; split; first by apply/N.leb_le; lia.
-by apply/N.ltb_lt; rewrite /varint_max; change (2 ^ 56)%num with 72057594037927936%num; lia.
+by apply/N.ltb_lt; move: words_maxP; lia.
 Qed.
 
 Lemma run_encK p q last r : run_ok q -> dec_run p (enc_run p q last ++ r) = Some (q, last, r).
 Proof.
 case: q => g ws /and3P [/= g1 s1 a].
 have /andP [s okh] : small (N.of_nat (g.*2 + last)) && ok varint (N.of_nat (g.*2 + last)).
-  apply: small_nat; apply: (@leq_trans (words_max.*2 + 1)) => //.
-  by apply: leq_add; [rewrite leq_double | case: last].
+  by apply: small_nat; rewrite -addn1; apply: leq_add; [rewrite leq_double | case: last].
 have /andP [s' okk] : small (N.of_nat (size ws)) && ok varint (N.of_nat (size ws)).
-  by apply: small_nat; case/andP: s1 => _ /leq_trans; apply.
-rewrite /dec_run /enc_run /= -!catA (encK _ okh) s (encK _ okk) s' !Nnat.Nat2N.id.
+  by apply: small_nat; case/andP: s1 => _ /leq_trans; apply; rewrite -addnn -addnS leq_addr.
+rewrite /dec_run /enc_run -[(g, ws).1]/g -[(g, ws).2]/ws -!catA (encK _ okh) s (encK _ okk) s' !Nnat.Nat2N.id.
 have -> : (g.*2 + last)./2 = g by rewrite addnC half_bit_double.
 rewrite g1 s1 /= words_encK // oddD odd_double.
 by case: last {s okh}.
@@ -351,8 +376,9 @@ case F: (dec varint b1) => [[k b2]|] //; case: ifP => // sk; case: ifP => // /an
 case G: (dec_words _ _ b2) => [[ws r']|] // [<- <- <-].
 have [_ Eb] := decK E; have [_ Eb1] := decK F; have [a sz Eb2] := words_decK G.
 rewrite /run_ok /= g1 sz k1 a; split=> //.
-rewrite /enc_run /= sz Nnat.N2Nat.id addnC odd_double_half Nnat.N2Nat.id -!catA -Eb2.
-by rewrite -[put_varint 7 k]/(enc varint k) -Eb1.
+rewrite Eb Eb1 Eb2 /enc_run -!catA; congr (enc varint _ ++ (enc varint _ ++ _)).
+  by rewrite /= addnC odd_double_half Nnat.N2Nat.id.
+by rewrite /= sz Nnat.N2Nat.id.
 Qed.
 
 (* The runs of a row: no two touch, so there is one way to write a row. *)
@@ -379,7 +405,8 @@ elim: f p first qs => [|f IH] p first [|q qs] //= le _ /andP [okq a] gs.
 rewrite -catA run_encK //.
 have -> : ~~ first && (q.1 == 0) = false.
   by case: first gs => //= /andP [g0 _]; rewrite eqn0Ngt g0.
-case: qs le a gs => [|q' qs] le a gs //=; rewrite IH //.
+case: qs le a gs => [|q' qs] le a gs; first by [].
+rewrite -[nilp _]/false IH //.
 by case: first gs => [|/andP []].
 Qed.
 
@@ -387,7 +414,7 @@ Lemma runs_size p qs : size qs <= size (enc_runs p qs).
 Proof.
 elim: qs p => //= q qs IH p; rewrite size_cat -add1n; apply: leq_add; last exact: IH.
 rewrite /enc_run size_cat; apply: ltn_addr.
-by rewrite /=; case: ifP.
+by rewrite /= /put_varint; case: ifP.
 Qed.
 
 Definition dec_row b := dec_runs (size b) 0 true b.
@@ -458,18 +485,17 @@ case: vs IH a => [|v' vs] IH a; first by move: gap; case: (to_runs 0 ws) => [|[[
 by rewrite IH.
 Qed.
 
-Theorem of_runsK qs : runs_ok qs -> to_runs 0 (of_runs qs) = qs.
+Theorem of_runsK words_max qs : runs_ok words_max qs -> to_runs 0 (of_runs qs) = qs.
 Proof.
-case/and3P => _ a; rewrite /gaps_ok; case: qs a => //= q qs; move: {2}0 (erefl q.1) => z.
-suff G: forall q, run_ok q -> all run_ok qs -> all (fun q : run => 0 < q.1) qs ->
-    to_runs 0 (of_runs (q :: qs)) = q :: qs by move=> _ /andP [okq a] g; exact: G.
-elim: qs {q z} => [|q' qs IH] q okq a g.
+case/and3P => _ a; rewrite /gaps_ok; case: qs a => //= q qs /andP [okq a] g.
+elim: qs q okq a g => [|q' qs IH] q okq a g.
   case: q okq => k vs /and3P [/= _ s nz]; rewrite /of_runs /= cats0 to_runs_gap.
   rewrite -[vs]cats0 to_runs_words ?cats0 ?add0n //; last by case/andP: s.
   by apply: sub_all nz => w /andP [].
 case/andP: a => okq' a; case/andP: g => g' g; have E := IH q' okq' a g.
-case: q okq => k vs /and3P [/= _ s nz]; rewrite /of_runs /= -catA to_runs_gap -[flatten _]/(of_runs (q' :: qs)).
-rewrite to_runs_words ?E ?add0n //; first by apply: sub_all nz => w /andP [].
+case: q okq => k vs /and3P [/= _ s nz]; have -> : of_runs ((k, vs) :: q' :: qs) = nseq k 0%num ++ vs ++ of_runs (q' :: qs).
+  by rewrite /of_runs /= -catA.
+rewrite to_runs_gap to_runs_words ?E ?add0n //; first by apply: sub_all nz => w /andP [].
   by case/andP: s.
 by case: q' g' {E okq'} => [[|]].
 Qed.
@@ -510,7 +536,7 @@ Definition dec_list (b : bytes) : option (seq item * bytes) :=
 Lemma items_encK p xs r : ascending p xs -> dec_items (size xs) p (enc_items p xs ++ r) = Some (xs, r).
 Proof.
 elim: xs p => //= -[n y] xs IH p /= /and4P [/N.leb_le le lt oky a].
-rewrite -!catA (@encK _ varint) // encK //.
+rewrite -!catA varint_encK // encK //.
 have -> : (p + (n - p) = n)%num by lia.
 by rewrite IH.
 Qed.
@@ -520,17 +546,65 @@ Lemma items_decK k p b xs r : dec_items k p b = Some (xs, r) ->
 Proof.
 elim: k p b xs r => [|k IH] p b xs r /=; first by case=> <- <-.
 case E: (get_varint 7 b) => [[g b1]|] //; case F: (dec c b1) => [[y b2]|] //.
-case G: (dec_items k _ b2) => [[xs' r']|] // [<- <-]; have [okg ->] := @decK _ varint _ _ _ E.
+case G: (dec_items k _ b2) => [[xs' r']|] // [<- <-]; have [okg ->] := varint_decK E.
 have [oky ->] := decK F; have [a sz ->] := IH _ _ _ _ G.
 have e : (p + g - p = g)%num by lia.
 rewrite /= e a oky sz okg -!catA; split=> //.
-by rewrite andbT; apply/N.leb_le; lia.
+by have /N.leb_le -> : (p <= p + g)%num by lia.
+Qed.
+
+Lemma count_ok k : (k <=? count_max)%num -> (scale * k <? varint_max)%num.
+Proof.
+move/N.leb_le; rewrite /count_max /varint_max.
+change (2 ^ 22)%num with 4194304%num; change (2 ^ 56)%num with 72057594037927936%num => le.
+apply/N.ltb_lt; apply: (@N.le_lt_trans _ (2 * k)%num); last by lia.
+by apply: N.mul_le_mono_r; case: scale_pos.
 Qed.
 
 Lemma list_encK xs r : list_ok xs -> dec_list (enc_list xs ++ r) = Some (xs, r).
 Proof.
-case/andP => sz a; rewrite /dec_list /enc_list -catA encK; last first.
-  move/N.leb_le: sz; rewrite /count_max; apply/N.ltb_lt; move: sz; rewrite /varint_max.
-Abort.
+case/andP => sz a; rewrite /dec_list /enc_list -catA (@encK _ varint); last exact: count_ok.
+have s0 : scale <> 0%num by case: scale_pos; lia.
+by rewrite N.mul_comm N.mod_mul // N.div_mul // sz Nnat.Nat2N.id /= items_encK.
+Qed.
+
+Lemma list_decK b xs r : dec_list b = Some (xs, r) -> list_ok xs /\ b = enc_list xs ++ r.
+Proof.
+rewrite /dec_list; case E: (dec varint b) => [[h b1]|] //; case: ifP => // /andP [/N.eqb_eq m0 le].
+have s0 : scale <> 0%num by case: scale_pos; lia.
+move/items_decK => [a sz Eb]; have [_ ->] := decK E.
+rewrite /list_ok /enc_list a sz Nnat.N2Nat.id le Eb -catA; split=> //; congr (enc varint _ ++ _).
+by rewrite {1}(N.div_mod h scale s0) m0 N.add_0_r.
+Qed.
+
+Definition by_number : codec (seq item) := Codec list_encK list_decK.
 
 End Ascending.
+
+(* ** A delta of numbered rows: tables ascend, rows ascend, runs ascend *)
+
+Section Delta.
+Variables (kinds : nat -> kind) (words_max : nat).
+Hypothesis words_maxP : (N.of_nat words_max.*2.+1 < varint_max)%num.
+
+Lemma one_scale : (0 < 1 <= 2)%num. Proof. by []. Qed.
+Lemma two_scale : (0 < 2 <= 2)%num. Proof. by []. Qed.
+
+Definition row := runs kinds words_maxP.
+Definition table := by_number row two_scale.
+Definition delta := by_number table one_scale.
+
+(* The four sentences of the issue, for a whole delta. *)
+Theorem delta_round_trip d : ok delta d -> decode delta (enc delta d) = Some d.
+Proof. exact: decode_encode. Qed.
+
+Theorem delta_canonical d e : ok delta d -> ok delta e -> (enc delta d = enc delta e <-> d = e).
+Proof. exact: encode_canonical. Qed.
+
+Theorem delta_only_canonical b d : decode delta b = Some d -> enc delta d = b.
+Proof. exact: decode_canonical. Qed.
+
+Theorem delta_truncation_refused d p q : ok delta d -> enc delta d = p ++ q -> q <> [::] -> decode delta p = None.
+Proof. exact: truncation_refused. Qed.
+
+End Delta.
