@@ -269,7 +269,7 @@ Qed.
 Theorem xor_bitwise (x y : xor) i : N.testbit (value (x ⊙ y)) i = N.testbit (value x) i (+) N.testbit (value y) i.
 Proof. by rewrite /= N.lxor_spec; do 2 case: N.testbit. Qed.
 
-Theorem add_value (x y : add) : value (x ⊙ y) = ((value x + value y) mod 2 ^ n)%num.
+Lemma add_value (x y : add) : value (x ⊙ y) = ((value x + value y) mod 2 ^ n)%num.
 Proof. by rewrite /accum. Qed.
 
 End Words.

@@ -88,7 +88,7 @@ Theorem view_own_relay x b e : uniq (pending x) -> b \in pending x -> e = (b, tr
 Proof. by move=> u bp ->; rewrite entry_twice view_ack. Qed.
 
 (* Reconnection, even of a restarted client: the same view. *)
-Theorem view_reopen x i : view (reopen x i) = view x.
+Lemma view_reopen x i : view (reopen x i) = view x.
 Proof. by case: x. Qed.
 
 (* A fork: what was lost is issued anew as one batch, and the user sees nothing. *)
