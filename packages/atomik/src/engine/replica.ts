@@ -1,0 +1,603 @@
+/**
+ * The replica: what a client holds of one space, and how it stays right over any network. No I/O: events and the time
+ * come in, actions go out.
+ *
+ *   READ = reference ⊙ accumulator ⊙ the change being made
+ *          reference     what the hub has confirmed, exactly the state at log number `lsn`
+ *          accumulator   the fold of all own changes not yet confirmed: sent batches, then the open one
+ *
+ * An own entry in the stream is a partial SWAP (the batch moves from accumulator to reference), a refusal takes it out of
+ * the accumulator, a snapshot is a LOAD of rows. So the user's view moves only by others' changes and by refusals.
+ *
+ * Invariants: the reference changes only by log entries in order; sent batches keep their bounds, content and label;
+ * what is sent again is derived from what the hub declares. Own changes on their way are in `outbox.ts`, the making of one in
+ * `editor.ts`, names of rows in `row-numbers.ts`. Not here: storage of the outbox, sockets, timers.
+ */
+import type { Delta } from '../algebra/index.ts'
+import { AtomikError, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Schema } from '../schema/index.ts'
+import {
+  type DownlinkFrame,
+  decodeDelta,
+  decodeDownlink,
+  encodeUtf8,
+  type Halves,
+  type Head,
+  Reader,
+  Writer,
+  writeAuth,
+  writeHave,
+  writeHello,
+  writeNeed,
+  writeSubscribe,
+} from '../wire/index.ts'
+import { Editor } from './editor.ts'
+import { Outbox } from './outbox.ts'
+import { Reference } from './reference.ts'
+import { RowNumbers } from './row-numbers.ts'
+import { type Edit, type RowRef, TouchedRows } from './rows.ts'
+import { UndoLog } from './undo.ts'
+
+export interface ReplicaOptions {
+  readonly schema: Schema
+  readonly space: string
+  readonly token?: string
+  /** A source of uniform 32-bit numbers: incarnations and salts come from it. */
+  readonly random32: () => number
+  /** Own changes that can still be undone. Default 1,000. */
+  readonly undoDepth?: number
+  /** Quiet time after which unconfirmed batches are sent again, and a gap is reported again. Default 400 ms. */
+  readonly resendMs?: number
+  /** Batches sent and not yet confirmed; further changes fold into the open one. Default 16. */
+  readonly inFlightMax?: number
+}
+
+export type ReplicaEvent =
+  /** A connection is open; nothing was sent on it yet. */
+  | { readonly type: 'open' }
+  | { readonly type: 'close' }
+  | { readonly type: 'message'; readonly bytes: Uint8Array }
+  /** Time passed: sends what is due. */
+  | { readonly type: 'tick' }
+
+export type ReplicaAction =
+  | { readonly type: 'send'; readonly bytes: Uint8Array }
+  /** Rows whose READ may have changed, once a batch. */
+  | { readonly type: 'changed'; readonly rows: readonly RowRef[] }
+  /** Own changes up to this one are durable at the hub. */
+  | { readonly type: 'confirmed'; readonly change: number }
+  /** Own changes (from, to] were refused and rolled back. */
+  | { readonly type: 'refused'; readonly from: number; readonly to: number; readonly code: ErrorCode }
+  /** First welcome on this connection; the reference may still be behind. */
+  | { readonly type: 'welcome'; readonly writable: boolean }
+  /** The reference is now complete as of the hub's log when we subscribed. */
+  | { readonly type: 'caught-up' }
+  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
+
+/** What happened so far, for people and tests. */
+export interface ReplicaStats {
+  changes: number
+  batchesSent: number
+  batchesResent: number
+  entriesApplied: number
+  /** Frames and entries that were already applied, and dropped. */
+  duplicatesDropped: number
+  /** Times the stream had a hole that was later filled. */
+  gapsRepaired: number
+  snapshots: number
+  folds: number
+  refused: number
+  forks: number
+  /** Reference and hub disagreed at one log number; the state was loaded afresh. Never seen without a bug. */
+  divergences: number
+}
+
+const zero: Halves = { low: 0, high: 0 }
+/** Frames kept that came before their turn. */
+const earlyFramesMax = 256
+/** How often the hub is told what we have, while that changes. */
+const haveMs = 200
+
+export class Replica {
+  readonly schema: Schema
+  readonly reference: Reference
+  readonly stats: ReplicaStats = {
+    changes: 0,
+    batchesSent: 0,
+    batchesResent: 0,
+    entriesApplied: 0,
+    duplicatesDropped: 0,
+    gapsRepaired: 0,
+    snapshots: 0,
+    folds: 0,
+    refused: 0,
+    forks: 0,
+    divergences: 0,
+  }
+  /** Log number the reference stands at. */
+  lsn = 0
+  epoch: Halves = zero
+  readonly #options: ReplicaOptions
+  readonly #resendMs: number
+  readonly #numbers: RowNumbers
+  readonly #outbox: Outbox
+  readonly #editor: Editor
+  readonly #undo: UndoLog
+
+  #link: 'down' | 'greeting' | 'live' = 'down'
+  #isWritable = false
+  #stampBaseMs = 0
+  /** Subscriptions so far on this connection, and when the last was sent. */
+  #attempt = 0
+  #greetedAtMs = 0
+  /** When a gap was last reported. */
+  #needAtMs = Number.NEGATIVE_INFINITY
+  /** What the hub was last told we have, and when. */
+  #haveAtMs = 0
+  #declaredLsn = -1
+  #declaredConfirmed = -1
+  /** Where the log ended when we subscribed; −1 once we are there. */
+  #catchUpLsn = -1
+  /** Frames of the log whose turn has not come, by the log number they start at. */
+  readonly #early = new Map<number, LogFrame>()
+  readonly #writer = new Writer()
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options
+    this.#resendMs = options.resendMs ?? 400
+    this.schema = options.schema
+    this.reference = new Reference(options.schema.layouts)
+    this.#numbers = new RowNumbers(this.reference)
+    this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
+    this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
+    this.#undo = new UndoLog(options.undoDepth ?? 1000)
+  }
+
+  /** The fold of all own changes the hub has not confirmed. */
+  get accumulator(): Delta {
+    return this.#outbox.accumulator
+  }
+
+  /** Number of the last own change, and of the last one the hub confirmed. */
+  get lastChange(): number {
+    return this.#outbox.lastChange
+  }
+
+  get confirmedChange(): number {
+    return this.#outbox.confirmed
+  }
+
+  /** Own changes the hub has not confirmed. */
+  get pendingChanges(): number {
+    return this.#outbox.lastChange - this.#outbox.confirmed
+  }
+
+  /** Bytes of synchronisation metadata: position, own incarnation and head. It does not grow. */
+  get metadataBytes(): number {
+    return 8 + 8 + 16 + 8 + 8
+  }
+
+  get isLive(): boolean {
+    return this.#link === 'live'
+  }
+
+  // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The local row with this key, created empty when it is new.
+   * @throws AtomikError `range` for a key that could not travel: empty, too long, or with an unpaired surrogate
+   */
+  row(table: number, key: string): number {
+    const known = this.reference.tables[table].find(key)
+    if (known >= 0) return known
+    const bytes = encodeUtf8(key).length
+    if (bytes < 1 || bytes > limits.keyBytesMax || /\p{Surrogate}/u.test(key))
+      throw new AtomikError(
+        'range',
+        `a row key is text of 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`,
+      )
+    return this.reference.tables[table].open(key)
+  }
+
+  /** The local row with this key, or −1. */
+  findRow(table: number, key: string): number {
+    return this.reference.tables[table].find(key)
+  }
+
+  /** READ of a whole row into `out`: 2 × words halves. */
+  readRow(table: number, row: number, out: Int32Array): void {
+    this.#editor.readRow(table, row, out)
+  }
+
+  // ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Makes one change: all that `make` accumulates, or nothing when it throws. Returns its number, counted from 1.
+   * Changes nest: an inner one joins the outer.
+   * @throws AtomikError `oversized` for a change that no message can carry; then it is not made
+   */
+  change(nowMs: number, make: (edit: Edit) => void): number {
+    if (this.#editor.isEditing) {
+      make(this.#editor.edit)
+      return this.#outbox.lastChange + 1
+    }
+    const change = this.#editor.make(nowMs, make)
+    if (!change.isEmpty) this.#commit(nowMs, change)
+    return this.#outbox.lastChange
+  }
+
+  /**
+   * Undoes one own change, whatever came after it, as a new change. Exact in `xor` and `add`; a register or flag gets its
+   * earlier value back only if the undone write still stands. Undoing the undo is redo.
+   * @throws AtomikError `unknown-change` when it was refused or lies further back than `undoDepth`
+   */
+  undo(nowMs: number, change: number): number {
+    this.#commit(
+      nowMs,
+      this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
+    )
+    return this.#outbox.lastChange
+  }
+
+  #commit(nowMs: number, change: Delta): void {
+    this.#outbox.makeRoom(nowMs, change)
+    this.#undo.record(this.#outbox.lastChange + 1, change, this)
+    this.#outbox.add(change)
+    this.stats.changes++
+    if (this.#options.undoDepth === 0) this.#editor.recycle(change)
+  }
+
+  // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes one event; what follows from it is appended to `actions`. */
+  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    switch (event.type) {
+      case 'open':
+        this.#link = 'greeting'
+        this.#attempt = 0
+        this.#early.clear()
+        this.#outbox.reconnect(nowMs)
+        this.#greet(nowMs, actions)
+        return
+      case 'close':
+        this.#link = 'down'
+        return
+      case 'message':
+        this.#receive(nowMs, event.bytes, actions)
+        return
+      case 'tick':
+        this.#tick(nowMs, actions)
+        return
+    }
+  }
+
+  /** Seals and sends what is open, as far as the window allows. */
+  flush(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#link !== 'live') return
+    if (!this.#isWritable) {
+      this.#dropUnwritable(actions)
+      return
+    }
+    this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
+    for (
+      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
+      bytes !== undefined;
+      bytes = this.#outbox.next(nowMs, this.#stampBaseMs)
+    ) {
+      actions.push({ type: 'send', bytes })
+      this.stats.batchesSent++
+    }
+  }
+
+  /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
+  #dropUnwritable(actions: ReplicaAction[]): void {
+    if (this.pendingChanges === 0) return
+    const touched = new TouchedRows()
+    touched.add(this.accumulator)
+    const from = this.#outbox.drop()
+    this.#refuse(from, this.#outbox.lastChange, 'readonly', actions)
+    actions.push({ type: 'changed', rows: touched.rows })
+  }
+
+  #tick(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * this.#resendMs)
+      this.#greet(nowMs, actions)
+    if (this.#link !== 'live') return
+    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#resendMs)
+    this.flush(nowMs, actions)
+    if (this.#early.size > 0) this.#report(nowMs, actions)
+    this.#declare(nowMs, actions)
+  }
+
+  #greet(nowMs: number, actions: ReplicaAction[]): void {
+    const w = this.#writer
+    w.reset()
+    writeHello(w)
+    if (this.#options.token !== undefined) writeAuth(w, this.#options.token)
+    writeSubscribe(w, {
+      attempt: ++this.#attempt,
+      space: this.#options.space,
+      schema: this.schema.encode(),
+      epoch: this.epoch,
+      lsn: this.lsn,
+      claims: [this.#outbox.claim],
+    })
+    actions.push({ type: 'send', bytes: w.finish() })
+    this.#greetedAtMs = nowMs
+  }
+
+  /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
+  #declare(nowMs: number, actions: ReplicaAction[]): void {
+    const { confirmed, confirmedSequence } = this.#outbox
+    if (nowMs - this.#haveAtMs < haveMs) return
+    if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
+    this.#haveAtMs = nowMs
+    this.#declaredLsn = this.lsn
+    this.#declaredConfirmed = confirmed
+    const w = this.#writer
+    w.reset()
+    writeHave(w, this.lsn, [{ alias: 0, sequence: confirmedSequence }])
+    actions.push({ type: 'send', bytes: w.finish() })
+  }
+
+  /** Asks for the log from where we stand, at most once in `resendMs`. */
+  #report(nowMs: number, actions: ReplicaAction[]): void {
+    if (nowMs - this.#needAtMs < this.#resendMs / 4) return
+    this.#needAtMs = nowMs
+    const w = this.#writer
+    w.reset()
+    writeNeed(w, this.lsn)
+    actions.push({ type: 'send', bytes: w.finish() })
+  }
+
+  // ── what the hub says ───────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
+    try {
+      for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
+      this.flush(nowMs, actions)
+      this.#declare(nowMs, actions)
+    } catch (error) {
+      if (!(error instanceof AtomikError)) throw error
+      actions.push({ type: 'fail', error, fatal: false })
+    }
+  }
+
+  #take(nowMs: number, frame: DownlinkFrame, actions: ReplicaAction[]): void {
+    if (frame.type === 'welcome') {
+      this.#welcome(nowMs, frame, actions)
+    } else if (frame.type === 'error') {
+      actions.push({ type: 'fail', error: new AtomikError(frame.code, frame.text), fatal: frame.fatal })
+    } else if (this.#link === 'live') {
+      if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
+        this.#follow(nowMs, frame, actions)
+      else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
+      else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
+      else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
+    }
+  }
+
+  #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
+    if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
+    this.#link = 'live'
+    this.#outbox.reconnect(nowMs)
+    this.#isWritable = frame.writable
+    this.#stampBaseMs = frame.stampBaseMs
+    this.epoch = frame.epoch
+    this.#needAtMs = Number.NEGATIVE_INFINITY
+    this.#declaredLsn = -1
+    // The hub does not know our position: what it sends starts from nothing.
+    if (frame.lsn !== this.lsn) this.#unload(actions)
+    this.#catchUpLsn = frame.toLsn
+    this.#probe(frame.heads)
+    actions.push({ type: 'welcome', writable: frame.writable })
+    if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
+  }
+
+  /**
+   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   */
+  #probe(heads: readonly Head[]): void {
+    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
+      this.#outbox.addProbe()
+  }
+
+  #caughtUp(actions: ReplicaAction[]): void {
+    this.#catchUpLsn = -1
+    actions.push({ type: 'caught-up' })
+  }
+
+  /** Back to an empty reference at log number 0; own changes stay in the accumulator. */
+  #unload(actions: ReplicaAction[]): void {
+    const touched = new TouchedRows()
+    touched.addAll(this.reference)
+    this.reference.clear()
+    this.lsn = 0
+    this.#numbers.forget()
+    if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+  }
+
+  /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
+  #follow(nowMs: number, frame: LogFrame, actions: ReplicaAction[]): void {
+    const touched = new TouchedRows()
+    const before = this.#outbox.confirmed
+    try {
+      this.#followAll(nowMs, frame, touched, actions)
+    } finally {
+      // Also when a later entry makes no sense: those before it hold.
+      if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+      if (this.#outbox.confirmed > before) actions.push({ type: 'confirmed', change: this.#outbox.confirmed })
+    }
+    if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
+  }
+
+  #followAll(nowMs: number, frame: LogFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
+    let next: LogFrame | undefined = frame
+    while (next !== undefined) {
+      const end: number = next.type === 'stream' ? next.lsn + next.entries.length : next.toLsn
+      if (end <= this.lsn) {
+        this.stats.duplicatesDropped++
+      } else if (next.lsn > this.lsn) {
+        if (this.#early.size < earlyFramesMax) this.#early.set(next.lsn, next)
+        this.#report(nowMs, actions)
+        break
+      } else if (next.type === 'stream') {
+        this.#applyStream(nowMs, next, touched, actions)
+      } else if (next.lsn < this.lsn && !isWhole(next)) {
+        // It overlaps what we have, and cannot be split: ask from here.
+        this.stats.duplicatesDropped++
+        this.#report(nowMs, actions)
+      } else {
+        this.#applyFold(nowMs, next, touched, actions)
+      }
+      next = this.#nextEarly()
+    }
+  }
+
+  #nextEarly(): LogFrame | undefined {
+    if (this.#early.size === 0) return undefined
+    for (const [start, frame] of this.#early) {
+      if (start > this.lsn) continue
+      this.#early.delete(start)
+      if (start === this.lsn) this.stats.gapsRepaired++
+      return frame
+    }
+    return undefined
+  }
+
+  #applyStream(
+    nowMs: number,
+    frame: DownlinkFrame & { type: 'stream' },
+    touched: TouchedRows,
+    actions: ReplicaAction[],
+  ): void {
+    for (let i = Math.max(0, this.lsn - frame.lsn); i < frame.entries.length; i++) {
+      const entry = frame.entries[i]
+      if (entry.kind === 'delta') {
+        const reader = new Reader(entry.body)
+        const decoded = decodeDelta(reader, this.schema.layouts, this.#numbers.directory, this.#stampBaseMs)
+        if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
+        this.#numbers.admit(decoded)
+        this.reference.accum(decoded.delta)
+        this.#editor.see(decoded.delta)
+        touched.add(decoded.delta)
+      } else if (entry.kind !== 'nothing') {
+        if (this.#outbox.first?.endSequence !== entry.to)
+          throw new AtomikError(
+            'malformed',
+            `the hub settles change ${entry.to}, which is not the next of ours`,
+          )
+        const batch = this.#outbox.settle(nowMs)
+        if (entry.kind === 'own') {
+          this.#numbers.admitOwn(batch.delta)
+          this.reference.accum(batch.delta)
+        } else {
+          this.#refuse(batch.from, batch.to, entry.code, actions)
+          touched.add(batch.delta)
+        }
+      }
+      this.lsn++
+      this.stats.entriesApplied++
+    }
+  }
+
+  /** A fold accumulates, a snapshot replaces whole rows; both name the heads they contain. */
+  #applyFold(
+    nowMs: number,
+    frame: DownlinkFrame & { type: 'fold' | 'snapshot' },
+    touched: TouchedRows,
+    actions: ReplicaAction[],
+  ): void {
+    const whole = isWhole(frame)
+    const reader = new Reader(frame.body)
+    const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
+    const decoded = decodeDelta(reader, this.schema.layouts, directory, this.#stampBaseMs)
+    if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
+    if (whole) this.#numbers.forget()
+    this.#numbers.admit(decoded)
+    if (frame.type === 'fold') {
+      this.reference.accum(decoded.delta)
+      this.stats.folds++
+    } else {
+      if (whole) {
+        touched.addAll(this.reference)
+        this.reference.clear()
+      }
+      this.reference.load(decoded.delta)
+      this.stats.snapshots++
+    }
+    this.#editor.see(decoded.delta)
+    touched.add(decoded.delta)
+    this.lsn = frame.toLsn
+    for (const head of frame.heads) this.#settleUpTo(nowMs, head, touched, actions)
+  }
+
+  /** Batches that a fold or snapshot names as contained, or refused, leave the accumulator. */
+  #settleUpTo(nowMs: number, head: Head, touched: TouchedRows, actions: ReplicaAction[]): void {
+    if (head.alias !== 0) return
+    for (
+      let first = this.#outbox.first;
+      first && first.endSequence <= head.sequence;
+      first = this.#outbox.first
+    ) {
+      const { endSequence } = first
+      const batch = this.#outbox.settle(nowMs)
+      touched.add(batch.delta)
+      const refusal = head.refused.find(({ to }) => to === endSequence)
+      if (refusal !== undefined) this.#refuse(batch.from, batch.to, refusal.code, actions)
+    }
+  }
+
+  #refuse(from: number, to: number, code: ErrorCode, actions: ReplicaAction[]): void {
+    this.stats.refused++
+    this.#undo.forget(from, to)
+    actions.push({ type: 'refused', from, to, code })
+  }
+
+  #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    if (frame.lsn > this.lsn) {
+      this.#report(nowMs, actions)
+    } else if (frame.lsn === this.lsn) {
+      const { low, high } = this.reference.fingerprint
+      if (frame.digest.low === low && frame.digest.high === high) return
+      this.stats.divergences++
+      this.#reload(nowMs, actions)
+    }
+  }
+
+  /** Gives up the reference and asks for a whole one. */
+  #reload(nowMs: number, actions: ReplicaAction[]): void {
+    this.#unload(actions)
+    this.epoch = zero
+    this.#link = 'greeting'
+    this.#early.clear()
+    this.#greet(nowMs, actions)
+  }
+
+  #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
+    this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
+    this.flush(nowMs, actions)
+  }
+
+  /**
+   * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
+   * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   */
+  #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
+    if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
+    this.#outbox.rotate()
+    this.stats.forks++
+    this.#link = 'greeting'
+    this.#greet(nowMs, actions)
+  }
+}
+
+/** A frame that moves the log number. */
+type LogFrame = DownlinkFrame & { readonly type: 'stream' | 'fold' | 'snapshot' }
+
+/** A whole snapshot: it replaces everything, so it fits any position. */
+function isWhole(frame: DownlinkFrame): boolean {
+  return frame.type === 'snapshot' && frame.lsn === 0
+}
