@@ -1,0 +1,121 @@
+/**
+ * A delta: a sparse set of (table, row, word), with identity, composition and, lane by lane, an inverse.
+ *
+ * Rows are local indices; what a row is called is its directory's business. Words live in one growing array a table, and
+ * `clear` keeps the memory, so a delta that is reused allocates nothing.
+ */
+import { foldRow, invertRow, type RowLayout } from './layout.ts'
+
+/** The part of a delta that falls into one table. Slots are in order of first touch. */
+export class TableDelta {
+  readonly layout: RowLayout
+  /** Rows touched. Slots 0 to count − 1 of `rows` and `words` are in use. */
+  count = 0
+  /** Row index by slot. */
+  rows = new Int32Array(4)
+  /** Words by slot: 2 × layout.words halves each. Unused slots are zero. */
+  words: Int32Array
+  readonly #slots = new Map<number, number>()
+
+  constructor(layout: RowLayout) {
+    this.layout = layout
+    this.words = new Int32Array(4 * 2 * layout.words)
+  }
+
+  /** Offset in `words` of this row's first half, or −1 when the row is untouched. */
+  find(row: number): number {
+    const slot = this.#slots.get(row)
+    return slot === undefined ? -1 : slot * 2 * this.layout.words
+  }
+
+  /** The same, adding the row as identity when untouched. Invalidates earlier references to `words`. */
+  open(row: number): number {
+    const stride = 2 * this.layout.words
+    const known = this.#slots.get(row)
+    if (known !== undefined) return known * stride
+    const slot = this.count
+    if (slot === this.rows.length) {
+      const rows = new Int32Array(slot * 2)
+      rows.set(this.rows)
+      this.rows = rows
+      const words = new Int32Array(slot * 2 * stride)
+      words.set(this.words)
+      this.words = words
+    }
+    this.rows[slot] = row
+    this.#slots.set(row, slot)
+    this.count = slot + 1
+    return slot * stride
+  }
+
+  /** True when the row in this slot holds only identities. */
+  isZero(slot: number): boolean {
+    const stride = 2 * this.layout.words
+    for (let i = slot * stride; i < (slot + 1) * stride; i++) if (this.words[i] !== 0) return false
+    return true
+  }
+
+  clear(): void {
+    this.words.fill(0, 0, this.count * 2 * this.layout.words)
+    this.count = 0
+    this.#slots.clear()
+  }
+}
+
+export class Delta {
+  readonly tables: readonly TableDelta[]
+
+  constructor(layouts: readonly RowLayout[]) {
+    this.tables = layouts.map(layout => new TableDelta(layout))
+  }
+
+  /** Rows touched, over all tables. */
+  get rowCount(): number {
+    let rows = 0
+    for (const table of this.tables) rows += table.count
+    return rows
+  }
+
+  get isEmpty(): boolean {
+    for (const table of this.tables) if (table.count > 0) return false
+    return true
+  }
+
+  clear(): void {
+    for (const table of this.tables) if (table.count > 0) table.clear()
+  }
+
+  /** Composes: `this ⊙= other`. The order does not matter; lanes commute. */
+  fold(other: Delta): void {
+    for (let t = 0; t < this.tables.length; t++) {
+      const from = other.tables[t]
+      const to = this.tables[t]
+      const stride = 2 * from.layout.words
+      for (let slot = 0; slot < from.count; slot++) {
+        const at = to.open(from.rows[slot])
+        foldRow(from.layout, to.words, at, from.words, slot * stride)
+      }
+    }
+  }
+
+  /** The inverse in `xor` and `add`; identity in `max`. */
+  inverse(): Delta {
+    const result = new Delta(this.tables.map(table => table.layout))
+    for (let t = 0; t < this.tables.length; t++) {
+      const from = this.tables[t]
+      const to = result.tables[t]
+      const stride = 2 * from.layout.words
+      for (let slot = 0; slot < from.count; slot++) {
+        const at = to.open(from.rows[slot])
+        invertRow(from.layout, to.words, at, from.words, slot * stride)
+      }
+    }
+    return result
+  }
+
+  clone(): Delta {
+    const result = new Delta(this.tables.map(table => table.layout))
+    result.fold(this)
+    return result
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * Many contexts in flat typed arrays, and one context as a table of one.
+ *
+ *   reference    [ context 0: half 0, half 1, … | context 1: … ]     each half is 32 bits, least significant first
+ *   accumulator  [ the same shape                              ]     state = reference ⊙ accumulator
+ *
+ * Invariant: bits above the width are zero in every stored word. A value that is wider is refused, never masked.
+ */
+import { AtomikError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { hasInverse, type Lane, lanes } from './lane.ts'
+
+export interface ContextOptions {
+  /** Bits in a context, 1 to 4,096. Default 64. */
+  readonly width?: number
+  /** How deltas accumulate. Default `xor`. */
+  readonly lane?: Lane
+}
+
+/**
+ * `contexts` words of `width` bits that accumulate deltas.
+ *
+ * @example
+ * ```ts
+ * import { AtomikTable } from 'atomik'
+ * const counters = new AtomikTable(1000, { lane: 'add', width: 64 })
+ * counters.accum(7, 40n)
+ * counters.accumHalves(7, 2, 0) // the same lane without a bigint: low half, high half
+ * console.assert(counters.read(7) === 42n)
+ * ```
+ */
+export class AtomikTable {
+  readonly contexts: number
+  readonly width: number
+  readonly lane: Lane
+  readonly #halves: number
+  /** Bits allowed in the most significant half. */
+  readonly #topMask: number
+  readonly #reference: Int32Array
+  readonly #accumulator: Int32Array
+  readonly #scratch: Int32Array
+
+  /** @throws AtomikError `range` for a width outside 1…4,096, a count outside its limit or an unknown lane */
+  constructor(contexts: number, options: ContextOptions = {}) {
+    const { width = 64, lane = 'xor' } = options
+    if (!Number.isInteger(width) || width < 1 || width > limits.widthBitsMax)
+      throw new AtomikError('range', `width must be 1 to ${limits.widthBitsMax} bits, got ${width}`)
+    if (!lanes.includes(lane))
+      throw new AtomikError('range', `lane must be one of ${lanes.join(', ')}, got ${lane}`)
+    this.#halves = Math.ceil(width / 32)
+    if (!Number.isInteger(contexts) || contexts < 1 || contexts * this.#halves > limits.contextsMax * 2)
+      throw new AtomikError('range', `contexts must be 1 to ${limits.contextsMax} words, got ${contexts}`)
+    this.contexts = contexts
+    this.width = width
+    this.lane = lane
+    this.#topMask = width % 32 === 0 ? -1 : 2 ** (width % 32) - 1
+    this.#reference = new Int32Array(contexts * this.#halves)
+    this.#accumulator = new Int32Array(contexts * this.#halves)
+    this.#scratch = new Int32Array(this.#halves)
+  }
+
+  /**
+   * LOAD: sets the reference and clears the accumulator.
+   * @throws AtomikError `range` (address), `width` (value wider than the context, or negative)
+   */
+  load(address: number, value: bigint): void {
+    const at = this.#at(address)
+    this.#parse(value)
+    this.#reference.set(this.#scratch, at)
+    this.#accumulator.fill(0, at, at + this.#halves)
+  }
+
+  /**
+   * ACCUM: folds a delta into the accumulator.
+   * @throws AtomikError `range` (address), `width` (delta wider than the context, or negative)
+   */
+  accum(address: number, delta: bigint): void {
+    const at = this.#at(address)
+    this.#parse(delta)
+    this.#fold(this.#accumulator, at, this.#scratch, 0)
+  }
+
+  /**
+   * ACCUM without a bigint, for widths up to 64: the low and the high 32 bits, as signed or unsigned integers.
+   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width)
+   */
+  accumHalves(address: number, low: number, high: number): void {
+    const at = this.#at(address)
+    if (this.#halves > 2) throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
+    const excess = this.#halves === 1 ? high | (low & ~this.#topMask) : high & ~this.#topMask
+    if (excess !== 0) throw new AtomikError('width', `delta is wider than ${this.width} bits`)
+    const accumulator = this.#accumulator
+    if (this.lane === 'xor') {
+      accumulator[at] ^= low
+      if (this.#halves === 2) accumulator[at + 1] ^= high
+      return
+    }
+    this.#scratch[0] = low
+    if (this.#halves === 2) this.#scratch[1] = high
+    this.#fold(accumulator, at, this.#scratch, 0)
+  }
+
+  /**
+   * READ: reference ⊙ accumulator. Changes nothing.
+   * @throws AtomikError `range` (address)
+   */
+  read(address: number): bigint {
+    const at = this.#at(address)
+    this.#scratch.set(this.#reference.subarray(at, at + this.#halves))
+    this.#fold(this.#scratch, 0, this.#accumulator, at)
+    return this.#format(this.#scratch, 0)
+  }
+
+  /**
+   * SWAP: returns the state, and makes it (or `newReference`, when given, zero included) the reference with an empty
+   * accumulator, in one step.
+   * @throws AtomikError `range` (address), `width` (newReference); then nothing has changed
+   */
+  swap(address: number, newReference?: bigint): bigint {
+    const state = this.read(address)
+    this.load(address, newReference ?? state)
+    return state
+  }
+
+  /**
+   * Undoes one delta accumulated earlier, at whatever position, by accumulating its inverse.
+   * @throws AtomikError `lane` in `max`, which has no inverse; else as `accum`
+   */
+  rollback(address: number, delta: bigint): void {
+    if (!hasInverse(this.lane))
+      throw new AtomikError('lane', `the ${this.lane} lane has no inverse: write the earlier value back instead`)
+    const at = this.#at(address)
+    this.#parse(delta)
+    if (this.lane === 'add') this.#negate(this.#scratch)
+    this.#fold(this.#accumulator, at, this.#scratch, 0)
+  }
+
+  /**
+   * Folds the other table's accumulators into these: what both accumulated since a common reference.
+   * @throws AtomikError `range` when contexts, width or lane differ
+   */
+  merge(other: AtomikTable): void {
+    if (other.contexts !== this.contexts || other.width !== this.width || other.lane !== this.lane)
+      throw new AtomikError(
+        'range',
+        `cannot merge ${other.contexts} × ${other.width} bit ${other.lane} into ${this.contexts} × ${this.width} bit ${this.lane}`,
+      )
+    for (let at = 0; at < this.#accumulator.length; at += this.#halves)
+      this.#fold(this.#accumulator, at, other.#accumulator, at)
+  }
+
+  #at(address: number): number {
+    if (!Number.isInteger(address) || address < 0 || address >= this.contexts)
+      throw new AtomikError('range', `address must be 0 to ${this.contexts - 1}, got ${address}`)
+    return address * this.#halves
+  }
+
+  /** `to[at…] ⊙= from[fromAt…]`, one context. */
+  #fold(to: Int32Array, at: number, from: Int32Array, fromAt: number): void {
+    const halves = this.#halves
+    if (this.lane === 'xor') {
+      for (let half = 0; half < halves; half++) to[at + half] ^= from[fromAt + half]
+    } else if (this.lane === 'add') {
+      let carry = 0
+      for (let half = 0; half < halves; half++) {
+        const sum = (to[at + half] >>> 0) + (from[fromAt + half] >>> 0) + carry
+        to[at + half] = sum
+        carry = sum >= 2 ** 32 ? 1 : 0
+      }
+      to[at + halves - 1] &= this.#topMask
+    } else {
+      for (let half = halves - 1; half >= 0; half--) {
+        const mine = to[at + half] >>> 0
+        const theirs = from[fromAt + half] >>> 0
+        if (mine > theirs) return
+        if (mine < theirs) {
+          for (let copy = half; copy >= 0; copy--) to[at + copy] = from[fromAt + copy]
+          return
+        }
+      }
+    }
+  }
+
+  #negate(word: Int32Array): void {
+    let carry = 1
+    for (let half = 0; half < word.length; half++) {
+      const sum = (~word[half] >>> 0) + carry
+      word[half] = sum
+      carry = sum >= 2 ** 32 ? 1 : 0
+    }
+    word[word.length - 1] &= this.#topMask
+  }
+
+  /** Writes `value` into the scratch word, or refuses it. */
+  #parse(value: bigint): void {
+    if (typeof value !== 'bigint') throw new AtomikError('width', `expected a bigint, got ${typeof value}`)
+    if (value < 0n || value >> BigInt(this.width) !== 0n)
+      throw new AtomikError('width', `expected 0 to 2^${this.width} − 1, got ${value}`)
+    let rest = value
+    for (let half = 0; half < this.#halves; half++) {
+      this.#scratch[half] = Number(rest & 0xffff_ffffn)
+      rest >>= 32n
+    }
+  }
+
+  #format(from: Int32Array, at: number): bigint {
+    let value = 0n
+    for (let half = this.#halves - 1; half >= 0; half--) value = (value << 32n) | BigInt(from[at + half] >>> 0)
+    return value
+  }
+}
+
+/**
+ * One context: the algebra with nothing around it.
+ *
+ * @example
+ * ```ts
+ * import { AtomikContext } from 'atomik'
+ * const word = new AtomikContext(32)
+ * word.load(0xcafebaben)
+ * word.accum(0x0000ff00n)
+ * word.accum(0x00ff0000n)
+ * console.assert(word.read() === 0xca0145ben)
+ * word.rollback(0x0000ff00n)
+ * console.assert(word.read() === 0xca01baben)
+ * ```
+ */
+export class AtomikContext {
+  readonly #table: AtomikTable
+
+  /** @throws AtomikError `range` for a width outside 1…4,096 or an unknown lane */
+  constructor(width = 64, lane: Lane = 'xor') {
+    this.#table = new AtomikTable(1, { width, lane })
+  }
+
+  get width(): number {
+    return this.#table.width
+  }
+
+  get lane(): Lane {
+    return this.#table.lane
+  }
+
+  /** LOAD. @throws AtomikError `width` */
+  load(value: bigint): void {
+    this.#table.load(0, value)
+  }
+
+  /** ACCUM. @throws AtomikError `width` */
+  accum(delta: bigint): void {
+    this.#table.accum(0, delta)
+  }
+
+  /** READ: the state, reference ⊙ accumulator. */
+  read(): bigint {
+    return this.#table.read(0)
+  }
+
+  /** SWAP: the state; it, or `newReference` when given (zero included), becomes the reference. @throws AtomikError `width` */
+  swap(newReference?: bigint): bigint {
+    return this.#table.swap(0, newReference)
+  }
+
+  /** Undoes one earlier delta. @throws AtomikError `lane`, `width` */
+  rollback(delta: bigint): void {
+    this.#table.rollback(0, delta)
+  }
+
+  /** Folds in what the other context accumulated since a common reference. @throws AtomikError `range` */
+  merge(other: AtomikContext): void {
+    this.#table.merge(other.#table)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * A hybrid logical clock: 48 bits of milliseconds and 16 of count. Stamps it gives are unique to no node, only ever larger
+ * than all it gave or saw; equal stamps of two nodes are ordered by the value beside them.
+ */
+export class StampClock {
+  ms = 0
+  count = 0
+
+  /** The next stamp, larger than every earlier one; it stays in `ms` and `count`. */
+  next(nowMs: number): void {
+    if (nowMs > this.ms) {
+      this.ms = nowMs
+      this.count = 0
+    } else if (this.count < 0xffff) {
+      this.count++
+    } else {
+      this.ms++
+      this.count = 0
+    }
+  }
+
+  /** Takes note of a stamp from elsewhere. */
+  see(low: number, high: number): void {
+    const ms = (high >>> 0) * 2 ** 16 + (low >>> 16)
+    const count = low & 0xffff
+    if (ms > this.ms || (ms === this.ms && count > this.count)) {
+      this.ms = ms
+      this.count = count
+    }
+  }
+
+  get low(): number {
+    return (this.ms % 2 ** 16 << 16) | this.count
+  }
+
+  get high(): number {
+    return Math.floor(this.ms / 2 ** 16) | 0
+  }
+}

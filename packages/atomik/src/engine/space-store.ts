@@ -1,0 +1,298 @@
+/**
+ * A space as records in a storage, and back. What is written is state, not history:
+ *
+ *   space NUL 's'                    the schema's description, log number, digest, and the epochs of earlier openings
+ *   space NUL 'h' incarnation        its head (heads.ts)
+ *   space NUL 'r' table row          u32 each, big endian: log numbers of birth and last change, key, words
+ *
+ * Every record ends in 8 bytes of hash over the rest, so a flipped bit is found when the space is opened, not served.
+ */
+import { Delta, Mixer } from '../algebra/index.ts'
+import { AtomikError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { Schema } from '../schema/index.ts'
+import { encodeUtf8, type Halves, Reader, Writer } from '../wire/index.ts'
+import { IncarnationHead } from './heads.ts'
+import { formatIncarnation } from './label.ts'
+import { Reference } from './reference.ts'
+import type { Put, Storage } from './storage.ts'
+
+/** Openings remembered: a reader from before them gets a whole snapshot. */
+const epochsKept = 1024
+
+interface Epoch {
+  readonly id: Halves
+  /** Log number at which it opened. */
+  readonly lsn: number
+}
+
+/** What a storage holds of one space. */
+export interface SpaceImage {
+  readonly schema: Schema
+  readonly reference: Reference
+  readonly heads: Map<string, IncarnationHead>
+  readonly lsn: number
+  readonly epochs: readonly Epoch[]
+  /** Log numbers of birth and last change, by table and row. */
+  readonly born: readonly number[][]
+  readonly changed: readonly number[][]
+}
+
+function spacePrefix(space: string): Uint8Array {
+  const name = encodeUtf8(space)
+  const prefix = new Uint8Array(name.length + 1)
+  prefix.set(name)
+  return prefix
+}
+
+function recordKey(space: string, kind: string, rest: Uint8Array | readonly number[] = []): Uint8Array {
+  const prefix = spacePrefix(space)
+  const key = new Uint8Array(prefix.length + 1 + rest.length)
+  key.set(prefix)
+  key[prefix.length] = kind.charCodeAt(0)
+  key.set(rest, prefix.length + 1)
+  return key
+}
+
+function rowKey(space: string, table: number, row: number): Uint8Array {
+  return recordKey(space, 'r', [table, row >>> 24, (row >>> 16) & 255, (row >>> 8) & 255, row & 255])
+}
+
+/** Appends the hash of what the writer holds, and takes it. */
+function sealRecord(w: Writer): Uint8Array {
+  const mixer = new Mixer()
+  mixer.hash(recordSeed, w.finish())
+  w.u64(mixer.low, mixer.high)
+  return w.finish()
+}
+
+function openRecord(value: Uint8Array, what: string): Reader {
+  const broken = () => new AtomikError('storage', `${what} is damaged: its checksum does not match`)
+  if (value.length < 8) throw broken()
+  const mixer = new Mixer()
+  mixer.hash(recordSeed, value.subarray(0, value.length - 8))
+  const check = new Reader(value.subarray(value.length - 8))
+  check.u64()
+  if (check.low !== mixer.low || check.high !== mixer.high) throw broken()
+  return new Reader(value.subarray(0, value.length - 8))
+}
+
+const recordSeed = 0x7265_636f
+
+/** Names of the spaces in a storage. */
+export function listSpaces(storage: Storage): string[] {
+  const names: string[] = []
+  for (const { key } of storage.range(new Uint8Array(0))) {
+    const end = key.indexOf(0)
+    if (end < 0 || key[end + 1] !== 's'.charCodeAt(0) || key.length !== end + 2) continue
+    names.push(new TextOf(key.subarray(0, end)).text)
+  }
+  return names
+}
+
+class TextOf {
+  readonly text: string
+  constructor(bytes: Uint8Array) {
+    const w = new Writer()
+    w.varint(bytes.length)
+    w.bytes(bytes)
+    this.text = new Reader(w.finish()).text(limits.spaceNameBytesMax, 'space name')
+  }
+}
+
+/**
+ * Reads a space.
+ * @returns undefined when the storage holds no such space
+ * @throws AtomikError `storage` when a record is damaged or missing
+ */
+export function loadSpace(storage: Storage, space: string): SpaceImage | undefined {
+  const prefix = spacePrefix(space)
+  let head: SpaceHead | undefined
+  const heads = new Map<string, IncarnationHead>()
+  const rows: { table: number; row: number; value: Uint8Array }[] = []
+  for (const { key, value } of storage.range(prefix)) {
+    const kind = String.fromCharCode(key[prefix.length])
+    if (kind === 's') head = readSpaceHead(openRecord(value, `the head of space ${space}`))
+    else if (kind === 'h') {
+      const incarnation = IncarnationHead.decode(openRecord(value, `a head in space ${space}`))
+      heads.set(formatIncarnation(incarnation.id), incarnation)
+    } else if (kind === 'r') {
+      const at = prefix.length + 1
+      const row = (key[at + 1] << 24) | (key[at + 2] << 16) | (key[at + 3] << 8) | key[at + 4]
+      rows.push({ table: key[at], row, value })
+    }
+  }
+  if (head === undefined) {
+    if (rows.length > 0 || heads.size > 0)
+      throw new AtomikError('storage', `space ${space} has records but no head: the store is incomplete`)
+    return undefined
+  }
+  const reference = new Reference(head.schema.layouts)
+  const born = head.schema.layouts.map((): number[] => [])
+  const changed = head.schema.layouts.map((): number[] => [])
+  for (const { table, row, value } of rows) {
+    const what = `row ${row} of table ${table} in space ${space}`
+    const r = openRecord(value, what)
+    if (reference.tables[table]?.count !== row) throw new AtomikError('storage', `${what} does not follow the one before`)
+    born[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'birth'))
+    changed[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'change'))
+    reference.tables[table].open(r.text(limits.keyBytesMax, 'key'))
+    const one = new Delta(head.schema.layouts)
+    const at = one.tables[table].open(row)
+    const { words } = one.tables[table]
+    for (let word = 0; word < head.schema.layouts[table].words; word++) {
+      r.word()
+      words[at + 2 * word] = r.low
+      words[at + 2 * word + 1] = r.high
+    }
+    reference.load(one)
+  }
+  const { low, high } = reference.fingerprint
+  if (low !== head.digest.low || high !== head.digest.high)
+    throw new AtomikError('storage', `space ${space} does not add up to its digest: rows are missing or old`)
+  return { schema: head.schema, reference, heads, lsn: head.lsn, epochs: head.epochs, born, changed }
+}
+
+interface SpaceHead {
+  readonly schema: Schema
+  readonly lsn: number
+  readonly digest: Halves
+  readonly epochs: Epoch[]
+}
+
+function readSpaceHead(r: Reader): SpaceHead {
+  const schema = Schema.decode(r.bytes(r.varint(limits.schemaBytesMax, 'schema')))
+  const lsn = r.varint(Number.MAX_SAFE_INTEGER, 'log number')
+  r.u64()
+  const digest = { low: r.low, high: r.high }
+  const epochs: Epoch[] = []
+  for (let count = r.varint(epochsKept, 'epochs'); count > 0; count--) {
+    r.u64()
+    epochs.push({ id: { low: r.low, high: r.high }, lsn: r.varint(Number.MAX_SAFE_INTEGER, 'log number') })
+  }
+  return { schema, lsn, digest, epochs }
+}
+
+/** Collects what one commit must write, and knows since when each row is as it is. */
+export class SpaceStore {
+  readonly #space: string
+  readonly #schema: Schema
+  readonly #reference: Reference
+  readonly #born: number[][]
+  readonly #changed: number[][]
+  #epochs: Epoch[]
+  readonly #dirtyRows: Set<number>[]
+  readonly #dirtyHeads = new Set<IncarnationHead>()
+  #opened = false
+  readonly #w = new Writer()
+
+  constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
+    this.#space = space
+    this.#schema = schema
+    this.#reference = reference
+    this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
+    this.#changed = schema.layouts.map((_, t) => image?.changed[t] ?? [])
+    this.#epochs = [...(image?.epochs ?? [])]
+    this.#dirtyRows = schema.layouts.map(() => new Set())
+  }
+
+  /** Begins an epoch at this log number; it is written with the next commit. */
+  open(id: Halves, lsn: number): void {
+    this.#epochs = [...this.#epochs.slice(-(epochsKept - 1)), { id, lsn }]
+    this.#opened = true
+  }
+
+  /** True when this log number of this epoch is part of our past: no later epoch of ours began before it. */
+  knowsPosition(epoch: Halves, lsn: number): boolean {
+    const index = this.#epochs.findIndex(({ id }) => id.low === epoch.low && id.high === epoch.high)
+    if (index < 0) return false
+    const next = this.#epochs[index + 1]
+    return next === undefined || lsn <= next.lsn
+  }
+
+  stageHead(head: IncarnationHead): void {
+    this.#dirtyHeads.add(head)
+  }
+
+  stageRows(delta: Delta, lsn: number): void {
+    for (let t = 0; t < delta.tables.length; t++) {
+      const { rows, count } = delta.tables[t]
+      for (let slot = 0; slot < count; slot++) {
+        this.#dirtyRows[t].add(rows[slot])
+        this.#changed[t][rows[slot]] = lsn
+      }
+      while (this.#born[t].length < this.#reference.tables[t].count) this.#born[t].push(lsn)
+    }
+  }
+
+  get hasStaged(): boolean {
+    return this.#opened || this.#dirtyHeads.size > 0 || this.#dirtyRows.some(rows => rows.size > 0)
+  }
+
+  /** The puts of one commit, in which everything staged moves together. */
+  take(lsn: number, digest: Halves): Put[] {
+    const w = this.#w
+    const puts: Put[] = []
+    for (let t = 0; t < this.#dirtyRows.length; t++) {
+      const { words, layout, keys } = this.#reference.tables[t]
+      for (const row of this.#dirtyRows[t]) {
+        w.reset()
+        w.varint(this.#born[t][row])
+        w.varint(this.#changed[t][row])
+        w.text(keys[row])
+        const at = row * 2 * layout.words
+        for (let half = 0; half < 2 * layout.words; half += 2) w.word(words[at + half], words[at + half + 1])
+        puts.push({ key: rowKey(this.#space, t, row), value: sealRecord(w) })
+      }
+      this.#dirtyRows[t].clear()
+    }
+    for (const head of this.#dirtyHeads) {
+      w.reset()
+      head.encode(w)
+      puts.push({ key: recordKey(this.#space, 'h', head.id), value: sealRecord(w) })
+    }
+    this.#dirtyHeads.clear()
+    this.#opened = false
+    w.reset()
+    const schema = this.#schema.encode()
+    w.varint(schema.length)
+    w.bytes(schema)
+    w.varint(lsn)
+    w.u64(digest.low, digest.high)
+    w.varint(this.#epochs.length)
+    for (const epoch of this.#epochs) {
+      w.u64(epoch.id.low, epoch.id.high)
+      w.varint(epoch.lsn)
+    }
+    puts.push({ key: recordKey(this.#space, 's'), value: sealRecord(w) })
+    return puts
+  }
+
+  /** Rows of a table that existed at this log number. */
+  rowsAt(table: number, lsn: number): number {
+    const born = this.#born[table]
+    let low = 0
+    let high = born.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (born[middle] <= lsn) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The rows changed after this log number, whole. */
+  changedSince(lsn: number): Delta {
+    const delta = new Delta(this.#schema.layouts)
+    for (let t = 0; t < this.#changed.length; t++) {
+      const { words, layout } = this.#reference.tables[t]
+      const stride = 2 * layout.words
+      for (let row = 0; row < this.#changed[t].length; row++) {
+        if (this.#changed[t][row] <= lsn) continue
+        const at = delta.tables[t].open(row)
+        delta.tables[t].words.set(words.subarray(row * stride, (row + 1) * stride), at)
+      }
+    }
+    return delta
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The last own changes, each with what it accumulated and, for registers and flags, what stood there before. Bounded: the
+ * oldest falls out. In `xor` and `add` undo is the inverse, exact at any position; `max` has none, so there undo writes
+ * the earlier value as a new change, and only while the undone write still stands.
+ */
+import { Delta, invertRow, WordKind } from '../algebra/index.ts'
+import { AtomikError } from '../errors.ts'
+import type { Halves } from '../wire/index.ts'
+
+interface Record {
+  readonly delta: Delta
+  /** READ of the touched rows before the change. */
+  readonly before: Delta
+}
+
+/** READ of a whole row. */
+interface Readable {
+  readRow(table: number, row: number, out: Int32Array): void
+}
+
+export class UndoLog {
+  readonly #depth: number
+  readonly #records = new Map<number, Record>()
+
+  constructor(depth: number) {
+    this.#depth = depth
+  }
+
+  /** Notes a change before it is accumulated; `state` still reads as it was. */
+  record(change: number, delta: Delta, state: Readable): void {
+    if (this.#depth === 0) return
+    const before = new Delta(delta.tables.map(table => table.layout))
+    for (let t = 0; t < delta.tables.length; t++) {
+      const { rows, count, layout } = delta.tables[t]
+      const to = before.tables[t]
+      for (let slot = 0; slot < count; slot++) {
+        const at = to.open(rows[slot])
+        state.readRow(t, rows[slot], to.words.subarray(at, at + 2 * layout.words))
+      }
+    }
+    this.#records.set(change, { delta, before })
+    if (this.#records.size > this.#depth) {
+      const oldest = this.#records.keys().next()
+      if (!oldest.done) this.#records.delete(oldest.value)
+    }
+  }
+
+  /** Changes (from, to] were refused: they have nothing to undo. */
+  forget(from: number, to: number): void {
+    if (to - from > this.#records.size) {
+      for (const change of this.#records.keys()) if (change > from && change <= to) this.#records.delete(change)
+    } else {
+      for (let change = from + 1; change <= to; change++) this.#records.delete(change)
+    }
+  }
+
+  /**
+   * Accumulates into `into` what undoes `change` in the present state.
+   * @throws AtomikError `unknown-change`
+   */
+  invert(change: number, into: Delta, state: Readable, stamp: () => Halves): void {
+    const record = this.#records.get(change)
+    if (record === undefined)
+      throw new AtomikError('unknown-change', `change ${change} cannot be undone: it was refused or is too long ago`)
+    for (let t = 0; t < record.delta.tables.length; t++) {
+      const done = record.delta.tables[t]
+      const { layout } = done
+      const stride = 2 * layout.words
+      const now = new Int32Array(stride)
+      for (let slot = 0; slot < done.count; slot++) {
+        const from = slot * stride
+        state.readRow(t, done.rows[slot], now)
+        const to = into.tables[t]
+        const at = to.open(done.rows[slot])
+        invertRow(layout, to.words, at, done.words, from)
+        const before = record.before.tables[t].words
+        for (let word = 0; word < layout.words; word += layout.groups[word]) {
+          const kind = layout.kinds[word]
+          if (kind !== WordKind.max && kind !== WordKind.stamp) continue
+          const i = 2 * word
+          const group = 2 * layout.groups[word]
+          let written = false
+          let stands = true
+          for (let half = 0; half < group; half++) {
+            if (done.words[from + i + half] !== 0) written = true
+            if (done.words[from + i + half] !== now[i + half]) stands = false
+          }
+          if (!written || !stands) continue
+          if (kind === WordKind.stamp) {
+            const { low, high } = stamp()
+            to.words[at + i] = low
+            to.words[at + i + 1] = high
+            for (let half = 2; half < group; half++) to.words[at + i + half] = before[from + i + half]
+          } else if ((before[from + i] & 1) !== (now[i] & 1)) {
+            to.words[at + i] = now[i] + 1
+            to.words[at + i + 1] = now[i + 1] + (now[i] === -1 ? 1 : 0)
+          }
+        }
+      }
+    }
+  }
+}

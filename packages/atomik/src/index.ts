@@ -1,0 +1,5 @@
+/** `atomik`: delta-state computing for browser and Node. The front door; the rooms have entries of their own. */
+export * from './algebra/index.ts'
+export { AtomikError, type ErrorCode } from './errors.ts'
+export { limits } from './limits.ts'
+export * from './schema/index.ts'

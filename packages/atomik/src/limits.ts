@@ -1,0 +1,38 @@
+/**
+ * Every size and count that input may claim, in one place. A decoder compares with these before it allocates.
+ * Tests stand on each edge: the limit itself is accepted, one more is refused with `oversized` or `range`.
+ */
+export const limits = {
+  /** Bits in one context of the algebra. */
+  widthBitsMax: 4096,
+  /** Contexts in one table of the algebra. */
+  contextsMax: 2 ** 26,
+  /** Tables in one space. */
+  tablesMax: 64,
+  /** Fields in one table. */
+  fieldsMax: 1024,
+  /** Elements in all arrays of one table. */
+  elementsMax: 65_536,
+  /** Words of 64 bits in one row, the life word included. */
+  rowWordsMax: 4096,
+  /** Rows ever named in one table of one space. */
+  rowsMax: 2 ** 22,
+  /** UTF-8 bytes in a row key, and in a table or field name. */
+  keyBytesMax: 255,
+  /** UTF-8 bytes in the name of a space. */
+  spaceNameBytesMax: 120,
+  /** UTF-8 bytes in a token. */
+  tokenBytesMax: 4096,
+  /** Bytes in the description of a schema. */
+  schemaBytesMax: 64 * 1024,
+  /** Bytes in one message from a client to a hub. */
+  uplinkBytesMax: 1024 * 1024,
+  /** Bytes in one message from a hub to a client: a whole snapshot must fit. */
+  downlinkBytesMax: 64 * 1024 * 1024,
+  /** Incarnations one client may speak for: its own and those of earlier, unfinished sessions. */
+  incarnationsMax: 64,
+  /** Batches of one incarnation whose acceptance the author has not yet confirmed to know. */
+  unconfirmedBatchesMax: 1024,
+  /** Bytes of text in an error frame. */
+  errorTextBytesMax: 1024,
+} as const

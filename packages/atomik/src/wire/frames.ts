@@ -1,0 +1,454 @@
+/**
+ * The frames, and their decoders by direction. A message is one or more frames. Bodies that hold deltas are carried as
+ * bytes with their length in front, so that a repeat is dropped without reading it and the engine decodes each body
+ * against the rows it knows at that moment (spec/wire.md §4).
+ *
+ * This file knows the shape of frames and nothing of replicas: what a frame causes is the engine's business.
+ */
+import { AtomikError, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { Reader } from './reader.ts'
+import type { Writer } from './writer.ts'
+
+export const wireVersion = 1
+/** "ATMK" as a little-endian u32: the first bytes a client sends. */
+const magic = 0x4b4d_5441
+
+export const FrameType = {
+  hello: 1,
+  auth: 2,
+  subscribe: 3,
+  batch: 4,
+  have: 5,
+  need: 6,
+  welcome: 16,
+  stream: 17,
+  fold: 18,
+  snapshot: 19,
+  ack: 20,
+  resend: 21,
+  fork: 22,
+  error: 23,
+} as const
+
+/** Error codes that travel, by number. Their order is part of the format. */
+const errorCodes: readonly ErrorCode[] = [
+  'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
+  'unknown-space', 'stamp', 'fork', 'closed', 'storage',
+] // biome-ignore format: one list, in wire order
+
+/** 64 bits as two halves. */
+export interface Halves {
+  readonly low: number
+  readonly high: number
+}
+
+/** What a client knows to be accepted of one incarnation. Its index in `subscribe` is its alias on the connection. */
+export interface Claim {
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
+  readonly sequence: number
+  readonly label: Halves
+}
+
+/** The hub's head of one incarnation, by alias, with the refusals its author has not confirmed to know. */
+export interface Head {
+  readonly alias: number
+  readonly sequence: number
+  readonly label: Halves
+  readonly refused: readonly { readonly to: number; readonly code: ErrorCode }[]
+}
+
+export type UplinkFrame =
+  | { readonly type: 'hello'; readonly version: number }
+  | { readonly type: 'auth'; readonly token: string }
+  | {
+      readonly type: 'subscribe'
+      /** Counts subscriptions on this connection from 1: the welcome repeats it, so that echoes are told apart. */
+      readonly attempt: number
+      readonly space: string
+      /** The schema's description; its hash is part of it. */
+      readonly schema: Uint8Array
+      /** Epoch and log number the client's reference stands at; 0 and 0 when it has none. */
+      readonly epoch: Halves
+      readonly lsn: number
+      readonly claims: readonly Claim[]
+    }
+  | {
+      readonly type: 'batch'
+      readonly alias: number
+      /** The batch covers the changes (from, to] of its incarnation. */
+      readonly from: number
+      readonly to: number
+      /** Redrawn salt for this and the following labels, when it changes. */
+      readonly salt: Halves | undefined
+      readonly body: Uint8Array
+    }
+  | { readonly type: 'have'; readonly lsn: number; readonly confirmed: readonly { alias: number; sequence: number }[] }
+  | { readonly type: 'need'; readonly lsn: number }
+
+/** One log entry as a reader sees it. */
+export type StreamEntry =
+  | { readonly kind: 'delta'; readonly body: Uint8Array }
+  /** The reader's own batch that ends at `to`, accepted. */
+  | { readonly kind: 'own'; readonly alias: number; readonly to: number }
+  /** The reader's own batch that ends at `to`, refused: nothing of it is in the state. */
+  | { readonly kind: 'refused'; readonly alias: number; readonly to: number; readonly code: ErrorCode }
+  /** Somebody else's refused batch: the log number passes, nothing happens. */
+  | { readonly kind: 'nothing' }
+
+export type DownlinkFrame =
+  | {
+      readonly type: 'welcome'
+      readonly attempt: number
+      readonly epoch: Halves
+      /** Where the hub goes on: the client's own position, or 0 when the hub does not know that position. */
+      readonly lsn: number
+      /** Where the log ends now. */
+      readonly toLsn: number
+      readonly stampBaseMs: number
+      readonly writable: boolean
+      readonly heads: readonly Head[]
+    }
+  | { readonly type: 'stream'; readonly lsn: number; readonly entries: readonly StreamEntry[] }
+  | {
+      /** `fold`: one delta from `lsn` to `toLsn`. `snapshot`: the rows changed since `lsn`, whole, to replace. */
+      readonly type: 'fold' | 'snapshot'
+      readonly lsn: number
+      readonly toLsn: number
+      readonly heads: readonly Head[]
+      readonly body: Uint8Array
+    }
+  | { readonly type: 'ack'; readonly lsn: number; readonly digest: Halves; readonly heads: readonly Head[] }
+  /** The hub stands at `sequence` and cannot use what came: send again from there. */
+  | { readonly type: 'resend'; readonly alias: number; readonly sequence: number }
+  /** After `sequence` the hub holds another history of this incarnation, or none: continue under a new one. */
+  | { readonly type: 'fork'; readonly attempt: number; readonly alias: number; readonly sequence: number }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly fatal: boolean; readonly text: string }
+
+// ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function writeHello(w: Writer): void {
+  w.u8(FrameType.hello)
+  w.u32(magic)
+  w.varint(wireVersion)
+}
+
+export function writeAuth(w: Writer, token: string): void {
+  w.u8(FrameType.auth)
+  w.text(token)
+}
+
+export function writeSubscribe(
+  w: Writer,
+  frame: { attempt: number; space: string; schema: Uint8Array; epoch: Halves; lsn: number; claims: readonly Claim[] },
+): void {
+  w.u8(FrameType.subscribe)
+  w.varint(frame.attempt)
+  w.text(frame.space)
+  w.varint(frame.schema.length)
+  w.bytes(frame.schema)
+  w.u64(frame.epoch.low, frame.epoch.high)
+  w.varint(frame.lsn)
+  w.varint(frame.claims.length)
+  for (const claim of frame.claims) {
+    w.bytes(claim.incarnation)
+    w.varint(claim.sequence)
+    w.u64(claim.label.low, claim.label.high)
+  }
+}
+
+export function writeBatch(
+  w: Writer,
+  frame: { alias: number; from: number; to: number; salt: Halves | undefined; body: Uint8Array },
+): void {
+  w.u8(FrameType.batch)
+  w.varint(frame.alias * 2 + (frame.salt === undefined ? 0 : 1))
+  w.varint(frame.from)
+  w.varint(frame.to - frame.from)
+  if (frame.salt !== undefined) w.u64(frame.salt.low, frame.salt.high)
+  w.varint(frame.body.length)
+  w.bytes(frame.body)
+}
+
+export function writeHave(w: Writer, lsn: number, confirmed: readonly { alias: number; sequence: number }[]): void {
+  w.u8(FrameType.have)
+  w.varint(lsn)
+  w.varint(confirmed.length)
+  for (const { alias, sequence } of confirmed) {
+    w.varint(alias)
+    w.varint(sequence)
+  }
+}
+
+export function writeNeed(w: Writer, lsn: number): void {
+  w.u8(FrameType.need)
+  w.varint(lsn)
+}
+
+export function writeWelcome(
+  w: Writer,
+  frame: {
+    attempt: number
+    epoch: Halves
+    lsn: number
+    toLsn: number
+    stampBaseMs: number
+    writable: boolean
+    heads: readonly Head[]
+  },
+): void {
+  w.u8(FrameType.welcome)
+  w.varint(frame.attempt)
+  w.u64(frame.epoch.low, frame.epoch.high)
+  w.varint(frame.lsn)
+  w.varint(frame.toLsn - frame.lsn)
+  w.varint(frame.stampBaseMs)
+  w.u8(frame.writable ? 1 : 0)
+  writeHeads(w, frame.heads)
+}
+
+export function writeStream(w: Writer, lsn: number, entries: readonly StreamEntry[]): void {
+  w.u8(FrameType.stream)
+  w.varint(lsn)
+  w.varint(entries.length)
+  for (const entry of entries) {
+    if (entry.kind === 'delta') {
+      w.varint(entry.body.length + 3)
+      w.bytes(entry.body)
+    } else if (entry.kind === 'nothing') {
+      w.varint(0)
+    } else {
+      w.varint(entry.kind === 'own' ? 1 : 2)
+      w.varint(entry.alias)
+      w.varint(entry.to)
+      if (entry.kind === 'refused') w.u8(errorCodes.indexOf(entry.code))
+    }
+  }
+}
+
+export function writeFold(
+  w: Writer,
+  frame: { type: 'fold' | 'snapshot'; lsn: number; toLsn: number; heads: readonly Head[]; body: Uint8Array },
+): void {
+  w.u8(FrameType[frame.type])
+  w.varint(frame.lsn)
+  w.varint(frame.toLsn - frame.lsn)
+  writeHeads(w, frame.heads)
+  w.varint(frame.body.length)
+  w.bytes(frame.body)
+}
+
+export function writeAck(w: Writer, lsn: number, digest: Halves, heads: readonly Head[]): void {
+  w.u8(FrameType.ack)
+  w.varint(lsn)
+  w.u64(digest.low, digest.high)
+  writeHeads(w, heads)
+}
+
+export function writeResend(w: Writer, alias: number, sequence: number): void {
+  w.u8(FrameType.resend)
+  w.varint(alias)
+  w.varint(sequence)
+}
+
+export function writeFork(w: Writer, attempt: number, alias: number, sequence: number): void {
+  w.u8(FrameType.fork)
+  w.varint(attempt)
+  w.varint(alias)
+  w.varint(sequence)
+}
+
+export function writeError(w: Writer, code: ErrorCode, fatal: boolean, text: string): void {
+  const known = errorCodes.indexOf(code)
+  w.u8(FrameType.error)
+  w.u8(known < 0 ? 0 : known)
+  w.u8(fatal ? 1 : 0)
+  w.text(text.slice(0, limits.errorTextBytesMax / 4))
+}
+
+function writeHeads(w: Writer, heads: readonly Head[]): void {
+  w.varint(heads.length)
+  for (const head of heads) {
+    w.varint(head.alias)
+    w.varint(head.sequence)
+    w.u64(head.label.low, head.label.high)
+    w.varint(head.refused.length)
+    for (const { to, code } of head.refused) {
+      w.varint(to)
+      w.u8(errorCodes.indexOf(code))
+    }
+  }
+}
+
+// ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const sequenceMax = Number.MAX_SAFE_INTEGER
+
+/** All frames of a message from a client. @throws AtomikError with code and offset; then none of it counts */
+export function decodeUplink(message: Uint8Array): UplinkFrame[] {
+  if (message.length > limits.uplinkBytesMax)
+    throw new AtomikError('oversized', `a message of ${message.length} bytes, at most ${limits.uplinkBytesMax} are read`)
+  return decodeFrames(message, readUplink)
+}
+
+/** All frames of a message from a hub. @throws AtomikError with code and offset; then none of it counts */
+export function decodeDownlink(message: Uint8Array): DownlinkFrame[] {
+  if (message.length > limits.downlinkBytesMax)
+    throw new AtomikError('oversized', `a message of ${message.length} bytes, at most ${limits.downlinkBytesMax} are read`)
+  return decodeFrames(message, readDownlink)
+}
+
+function decodeFrames<Frame>(message: Uint8Array, read: (r: Reader) => Frame): Frame[] {
+  const reader = new Reader(message)
+  const frames: Frame[] = []
+  do frames.push(read(reader))
+  while (!reader.done)
+  return frames
+}
+
+function readUplink(r: Reader): UplinkFrame {
+  const start = r.position
+  const type = r.u8()
+  switch (type) {
+    case FrameType.hello: {
+      if (r.u32() !== magic) r.fail('malformed', 'not an ATOMiK client', start)
+      const version = r.varint(2 ** 31, 'version')
+      if (version !== wireVersion)
+        r.fail('version', `this side speaks version ${wireVersion}, the other ${version}`, start)
+      return { type: 'hello', version }
+    }
+    case FrameType.auth:
+      return { type: 'auth', token: r.text(limits.tokenBytesMax, 'bytes in a token') }
+    case FrameType.subscribe: {
+      const attempt = r.varint(sequenceMax, 'attempt')
+      const space = r.text(limits.spaceNameBytesMax, 'bytes in a space name')
+      if (space === '') r.fail('malformed', 'an empty space name', start)
+      const schema = r.bytes(r.varint(limits.schemaBytesMax, 'bytes in a schema'))
+      const epoch = readHalves(r)
+      const lsn = r.varint(sequenceMax, 'log number')
+      const claims: Claim[] = []
+      for (let count = r.varint(limits.incarnationsMax, 'incarnations'); count > 0; count--) {
+        const incarnation = r.bytes(16)
+        const sequence = r.varint(sequenceMax, 'sequence')
+        claims.push({ incarnation, sequence, label: readHalves(r) })
+      }
+      return { type: 'subscribe', attempt, space, schema, epoch, lsn, claims }
+    }
+    case FrameType.batch: {
+      const head = r.varint(limits.incarnationsMax * 2 - 1, 'alias')
+      const from = r.varint(sequenceMax, 'sequence')
+      const changes = r.varint(sequenceMax - from, 'changes in a batch')
+      if (changes === 0) r.fail('malformed', 'a batch of no changes', start)
+      const salt = (head & 1) === 1 ? readHalves(r) : undefined
+      const body = r.bytes(r.varint(limits.uplinkBytesMax, 'bytes in a batch'))
+      return { type: 'batch', alias: head >> 1, from, to: from + changes, salt, body }
+    }
+    case FrameType.have: {
+      const lsn = r.varint(sequenceMax, 'log number')
+      const confirmed: { alias: number; sequence: number }[] = []
+      for (let count = r.varint(limits.incarnationsMax, 'confirmations'); count > 0; count--)
+        confirmed.push({
+          alias: r.varint(limits.incarnationsMax - 1, 'alias'),
+          sequence: r.varint(sequenceMax, 'sequence'),
+        })
+      return { type: 'have', lsn, confirmed }
+    }
+    case FrameType.need:
+      return { type: 'need', lsn: r.varint(sequenceMax, 'log number') }
+    default:
+      return r.fail('malformed', `frame type ${type} is not one a client sends`, start)
+  }
+}
+
+function readDownlink(r: Reader): DownlinkFrame {
+  const start = r.position
+  const type = r.u8()
+  switch (type) {
+    case FrameType.welcome: {
+      const attempt = r.varint(sequenceMax, 'attempt')
+      const epoch = readHalves(r)
+      const lsn = r.varint(sequenceMax, 'log number')
+      const toLsn = lsn + r.varint(sequenceMax - lsn, 'log numbers behind')
+      const stampBaseMs = r.varint(2 ** 48 - 1, 'stamp base')
+      const writable = readFlag(r, 'writable')
+      return { type: 'welcome', attempt, epoch, lsn, toLsn, stampBaseMs, writable, heads: readHeads(r) }
+    }
+    case FrameType.stream: {
+      const lsn = r.varint(sequenceMax, 'log number')
+      const entries: StreamEntry[] = []
+      for (let count = r.varint(2 ** 24, 'log entries'); count > 0; count--) {
+        const head = r.varint(limits.downlinkBytesMax, 'bytes in a log entry')
+        if (head >= 3) entries.push({ kind: 'delta', body: r.bytes(head - 3) })
+        else if (head === 0) entries.push({ kind: 'nothing' })
+        else {
+          const alias = r.varint(limits.incarnationsMax - 1, 'alias')
+          const to = r.varint(sequenceMax, 'sequence')
+          if (head === 1) entries.push({ kind: 'own', alias, to })
+          else entries.push({ kind: 'refused', alias, to, code: readErrorCode(r) })
+        }
+      }
+      return { type: 'stream', lsn, entries }
+    }
+    case FrameType.fold:
+    case FrameType.snapshot: {
+      const lsn = r.varint(sequenceMax, 'log number')
+      const toLsn = lsn + r.varint(sequenceMax - lsn, 'log numbers in a fold')
+      const heads = readHeads(r)
+      const body = r.bytes(r.varint(limits.downlinkBytesMax, 'bytes in a fold'))
+      return { type: type === FrameType.fold ? 'fold' : 'snapshot', lsn, toLsn, heads, body }
+    }
+    case FrameType.ack: {
+      const lsn = r.varint(sequenceMax, 'log number')
+      const digest = readHalves(r)
+      return { type: 'ack', lsn, digest, heads: readHeads(r) }
+    }
+    case FrameType.resend: {
+      const alias = r.varint(limits.incarnationsMax - 1, 'alias')
+      return { type: 'resend', alias, sequence: r.varint(sequenceMax, 'sequence') }
+    }
+    case FrameType.fork: {
+      const attempt = r.varint(sequenceMax, 'attempt')
+      const alias = r.varint(limits.incarnationsMax - 1, 'alias')
+      return { type: 'fork', attempt, alias, sequence: r.varint(sequenceMax, 'sequence') }
+    }
+    case FrameType.error: {
+      const code = readErrorCode(r)
+      const fatal = readFlag(r, 'fatal')
+      return { type: 'error', code, fatal, text: r.text(limits.errorTextBytesMax, 'bytes in an error') }
+    }
+    default:
+      return r.fail('malformed', `frame type ${type} is not one a hub sends`, start)
+  }
+}
+
+function readHeads(r: Reader): Head[] {
+  const heads: Head[] = []
+  for (let count = r.varint(limits.incarnationsMax, 'heads'); count > 0; count--) {
+    const alias = r.varint(limits.incarnationsMax - 1, 'alias')
+    const sequence = r.varint(sequenceMax, 'sequence')
+    const label = readHalves(r)
+    const refused: { to: number; code: ErrorCode }[] = []
+    for (let more = r.varint(limits.unconfirmedBatchesMax, 'refusals'); more > 0; more--)
+      refused.push({ to: r.varint(sequenceMax, 'sequence'), code: readErrorCode(r) })
+    heads.push({ alias, sequence, label, refused })
+  }
+  return heads
+}
+
+function readHalves(r: Reader): Halves {
+  r.u64()
+  return { low: r.low, high: r.high }
+}
+
+function readFlag(r: Reader, what: string): boolean {
+  const value = r.u8()
+  if (value > 1) r.fail('malformed', `${what}: expected 0 or 1, got ${value}`, r.position - 1)
+  return value === 1
+}
+
+function readErrorCode(r: Reader): ErrorCode {
+  const code = errorCodes[r.u8()]
+  if (code === undefined) r.fail('malformed', 'an unknown error code', r.position - 1)
+  return code
+}

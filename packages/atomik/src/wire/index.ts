@@ -1,0 +1,38 @@
+/** The wire format: canonical encoders and total decoders. Knows deltas and frames, nothing of replicas. */
+export {
+  type DecodedDelta,
+  decodeDelta,
+  encodeDelta,
+  type NamedRow,
+  namesByKey,
+  type RowDirectory,
+  type RowNames,
+} from './delta.ts'
+export {
+  type Claim,
+  type DownlinkFrame,
+  decodeDownlink,
+  decodeUplink,
+  FrameType,
+  type Halves,
+  type Head,
+  type StreamEntry,
+  type UplinkFrame,
+  wireVersion,
+  writeAck,
+  writeAuth,
+  writeBatch,
+  writeError,
+  writeFold,
+  writeFork,
+  writeHave,
+  writeHello,
+  writeNeed,
+  writeResend,
+  writeStream,
+  writeSubscribe,
+  writeWelcome,
+} from './frames.ts'
+export { Reader } from './reader.ts'
+export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
+export { Writer } from './writer.ts'
