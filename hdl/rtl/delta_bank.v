@@ -24,6 +24,11 @@ module delta_bank #(
   // the join so far, a clock later
   input  wire [ADDRESS-1:0] read_address,
   output wire [WIDTH-1:0]   total
+`ifdef FORMAL
+  , input  wire [ADDRESS-1:0] probe_address,
+  output wire [WIDTH-1:0]   probe_total,
+  output wire               probe_invariant
+`endif
 );
   // t+1: the delta that is being joined
   reg               accum_1;
@@ -36,13 +41,22 @@ module delta_bank #(
 
   wire [WIDTH-1:0] accum_word, read_word, sum;
 
+`ifdef FORMAL
+  wire [WIDTH-1:0] accum_probe, read_probe;
+`endif
   delta_ram #(.WIDTH(WIDTH), .ADDRESS(ADDRESS)) accum_copy (
     .clk(clk), .write(accum_1), .write_address(address_1), .write_word(sum),
     .read_address(address), .read_word(accum_word)
+`ifdef FORMAL
+    , .probe_address(probe_address), .probe_word(accum_probe)
+`endif
   );
   delta_ram #(.WIDTH(WIDTH), .ADDRESS(ADDRESS)) read_copy (
     .clk(clk), .write(accum_1), .write_address(address_1), .write_word(sum),
     .read_address(read_address), .read_word(read_word)
+`ifdef FORMAL
+    , .probe_address(probe_address), .probe_word(read_probe)
+`endif
   );
   delta_join #(.WIDTH(WIDTH), .LANE(LANE)) join_delta (
     .a(accum_hit ? last_word : accum_word), .b(delta_1), .y(sum)
@@ -61,5 +75,19 @@ module delta_bank #(
     accum_hit <= accum_1 & (address_1 == address);
     read_hit  <= accum_1 & (address_1 == read_address);
   end
+
+`ifdef FORMAL
+  // For one address, any address: the join of what was accepted is what the RAM holds, joined to the delta on its way;
+  // the operand of that delta and the word being read are what the RAM holds.
+  reg read_probed;
+  always @(posedge clk) read_probed <= read_address == probe_address;
+  wire on_its_way = accum_1 & (address_1 == probe_address);
+  delta_join #(.WIDTH(WIDTH), .LANE(LANE)) join_probe (
+    .a(accum_probe), .b(on_its_way ? delta_1 : {WIDTH{1'b0}}), .y(probe_total)
+  );
+  assign probe_invariant = (accum_probe == read_probe)
+    & (~on_its_way | (accum_hit ? last_word : accum_word) == accum_probe)
+    & (~read_probed | total == accum_probe);
+`endif
 endmodule
 `default_nettype wire

@@ -13,6 +13,10 @@ module delta_ram #(
   input  wire [WIDTH-1:0]   write_word,
   input  wire [ADDRESS-1:0] read_address,
   output reg  [WIDTH-1:0]   read_word
+`ifdef FORMAL
+  , input  wire [ADDRESS-1:0] probe_address,
+  output wire [WIDTH-1:0]   probe_word
+`endif
 );
   reg [WIDTH-1:0] words [0:(1<<ADDRESS)-1];
   integer i;
@@ -22,7 +26,16 @@ module delta_ram #(
   end
   always @(posedge clk) begin
     if (write) words[write_address] <= write_word;
+`ifdef FORMAL
+    // either word: the proofs hold for RAMs that read first, write first, or return anything
+    read_word <= (write && write_address == read_address) ? either : words[read_address];
+`else
     read_word <= words[read_address];
+`endif
   end
+`ifdef FORMAL
+  (* anyseq *) wire [WIDTH-1:0] either;
+  assign probe_word = words[probe_address];
+`endif
 endmodule
 `default_nettype wire
