@@ -129,6 +129,7 @@ module rv64_core #(
   reg  [2:0]  wb_offset, wb_funct3;
   reg  [63:0] wb_result, wb_first_word;
 
+  initial begin ex_valid = 1'b0; ex_writes = 1'b0; wb_writes = 1'b0; wb_first = 1'b0; end
   rv64_regs registers (
     .clk(clk), .rs1(rs1), .rs2(rs2), .rs1_word(rs1_stored), .rs2_word(rs2_stored),
     .write(wb_writes & dbus_ready), .rd(wb_rd), .rd_word(wb_word)
@@ -294,10 +295,10 @@ module rv64_core #(
   end
 
   // ------------------------------------------------------------------ write back
-  wire [63:0] wb_rotated, wb_loaded;
+  wire [63:0] wb_rotated, wb_joined, wb_loaded;
   rv64_load load (
     .bus_word(dbus_word), .first(wb_first_word), .second_beat(wb_second), .offset(wb_offset), .funct3(wb_funct3),
-    .rotated(wb_rotated), .loaded(wb_loaded)
+    .rotated(wb_rotated), .joined(wb_joined), .loaded(wb_loaded)
   );
   assign wb_word = wb_load ? wb_loaded : wb_result;
   always @(posedge clk)
@@ -374,7 +375,7 @@ module rv64_core #(
     rvfi_mem_addr  <= (wb_memory_load | wb_memory_store) ? wb_address : 64'd0;
     rvfi_mem_rmask <= wb_memory_load ? wb_mask : 8'd0;
     rvfi_mem_wmask <= wb_memory_store ? wb_mask : 8'd0;
-    rvfi_mem_rdata <= wb_memory_load ? load.joined & wb_bits : 64'd0;
+    rvfi_mem_rdata <= wb_memory_load ? wb_joined & wb_bits : 64'd0;
     rvfi_mem_wdata <= wb_memory_store ? wb_rs2 & wb_bits : 64'd0;
     if (rst) begin
       wb_valid   <= 1'b0;

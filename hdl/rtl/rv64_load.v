@@ -8,13 +8,13 @@ module rv64_load (
   input  wire [2:0]  offset,
   input  wire [2:0]  funct3,
   output wire [63:0] rotated,
+  output wire [63:0] joined,
   output wire [63:0] loaded
 );
   wire [63:0] turn_1 = offset[0] ? {bus_word[7:0], bus_word[63:8]}  : bus_word;
   wire [63:0] turn_2 = offset[1] ? {turn_1[15:0],  turn_1[63:16]}   : turn_1;
   assign      rotated = offset[2] ? {turn_2[31:0], turn_2[63:32]}   : turn_2;
 
-  wire [63:0] joined;
   genvar i;
   generate
     for (i = 0; i < 8; i = i + 1) begin : lane
