@@ -11,7 +11,7 @@ interface Step {
   value?: bigint | null
   expect?: bigint
 }
-interface Case {
+export interface Case {
   name: string
   lane: Lane
   width: number
