@@ -71,8 +71,11 @@ export class Outbox {
   #saltAtMs = Number.NEGATIVE_INFINITY
   #lastSalt = zero
   #progressAtMs = 0
-  /** Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. */
-  #roundTripMs = 0
+  /**
+   * Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. Before the first
+   * answer a busy start is likelier than a loss.
+   */
+  #roundTripMs = 250
   /** Doubles with every fruitless repetition. */
   #backoff = 1
   readonly #writer = new Writer()
@@ -250,8 +253,7 @@ export class Outbox {
     if (this.#sent > 0) this.#sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
-    if (batch.sentAtMs !== undefined)
-      this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / (this.#roundTripMs === 0 ? 1 : 8)
+    if (batch.sentAtMs !== undefined) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
     this.#incarnation.confirmed = batch.to
     this.#incarnation.confirmedLabel = batch.label
     this.#rebuildAccumulator(batch.delta)
