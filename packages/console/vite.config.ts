@@ -19,6 +19,7 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    reportCompressedSize: true,
+    // Making the map takes a second or two: no news.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 })

@@ -71,8 +71,11 @@ export class Outbox {
   #saltAtMs = Number.NEGATIVE_INFINITY
   #lastSalt = zero
   #progressAtMs = 0
-  /** Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. */
-  #roundTripMs = 0
+  /**
+   * Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. Before the first
+   * answer a busy start is likelier than a loss.
+   */
+  #roundTripMs = 250
   /** Doubles with every fruitless repetition. */
   #backoff = 1
   readonly #writer = new Writer()
@@ -172,6 +175,12 @@ export class Outbox {
 
   #seal(nowMs: number): void {
     if (this.#openFrom === this.#lastChange) return
+    this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
+    this.#open = new Delta(this.#schema.layouts)
+    this.#openFrom = this.#lastChange
+  }
+
+  #push(nowMs: number, delta: Delta, from: number, to: number): void {
     if (nowMs - this.#saltAtMs >= saltMs) {
       this.#salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#saltAtMs = nowMs
@@ -179,22 +188,19 @@ export class Outbox {
     const saltIsNew = !sameLabel(this.#salt, this.#lastSalt)
     this.#lastSalt = this.#salt
     const digest = new Fingerprint()
-    digestDelta(this.#open, (table, row) => this.#numbers.addressOf(table, row), digest)
-    const to = this.#lastChange
+    digestDelta(delta, (table, row) => this.#numbers.addressOf(table, row), digest)
     const before = this.#batches.at(-1)?.label ?? this.#incarnation.confirmedLabel
     const label = nextLabel(before, this.#salt, digest, to - this.#incarnation.base)
     this.#batches.push({
-      from: this.#openFrom,
+      from,
       to,
-      delta: this.#open,
+      delta,
       salt: this.#salt,
       saltIsNew,
       label,
       sentAtMs: undefined,
       wasSent: false,
     })
-    this.#open = new Delta(this.#schema.layouts)
-    this.#openFrom = to
     if (this.#batches.length === 1) this.#progressAtMs = nowMs
   }
 
@@ -247,26 +253,22 @@ export class Outbox {
     if (this.#sent > 0) this.#sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
-    if (batch.sentAtMs !== undefined)
-      this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / (this.#roundTripMs === 0 ? 1 : 8)
+    if (batch.sentAtMs !== undefined) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
     this.#incarnation.confirmed = batch.to
     this.#incarnation.confirmedLabel = batch.label
     this.#rebuildAccumulator(batch.delta)
     return batch
   }
 
-  /** Continues under a new incarnation: what the hub did not take is open again, and will be issued from there. */
-  rotate(): void {
-    const reissued = new Delta(this.#schema.layouts)
-    for (const batch of this.#batches) reissued.fold(batch.delta)
-    reissued.fold(this.#open)
-    this.#open = reissued
-    this.#openFrom = this.#incarnation.confirmed
+  /** Continues under a new incarnation: what the hub did not take is issued again there, batch by batch. */
+  rotate(nowMs: number): void {
+    const batches = this.#batches
     this.#batches = []
     this.#sent = 0
-    this.#incarnation = this.#draw(this.#openFrom)
+    this.#incarnation = this.#draw(this.#incarnation.confirmed)
     this.#lastSalt = zero
     this.#saltAtMs = Number.NEGATIVE_INFINITY
+    for (const { delta, from, to } of batches) this.#push(nowMs, delta, from, to)
   }
 
   /** Throws away everything unconfirmed and skips its numbers. Returns the first of them minus one. */

@@ -587,7 +587,7 @@ export class Replica {
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
-    this.#outbox.rotate()
+    this.#outbox.rotate(nowMs)
     this.stats.forks++
     this.#link = 'greeting'
     this.#greet(nowMs, actions)

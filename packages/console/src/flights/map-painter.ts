@@ -117,7 +117,7 @@ export class MapPainter {
     this.#recolor()
   }
 
-  /** Airports of regions whose replicas are cut fade: what happens there is not known here. */
+  /** Airports of regions whose replicas are cut fade: their departures are not heard of here. */
   setCut(regions: ReadonlySet<number>): void {
     this.#cut = regions
     this.#request()
