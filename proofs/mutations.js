@@ -112,7 +112,7 @@ const mutations = [
   ],
   ['rows need not ascend', 'Codec', '[&& (p <=? x.1)%num, (x.1 - p', '[&& true, (x.1 - p'],
   [
-    'a quiet step may write nothing yet count',
+    'weigh a waiting batch too little in the measure',
     'Convergence',
     'Definition weight := #|C|.+2.',
     'Definition weight := #|C|.',
