@@ -15,9 +15,20 @@ let lemmas = 0
 for (const file of files) {
   const text = readFileSync(`${room}theories/${file}`, 'utf8')
   const code = text.replace(/\(\*[\s\S]*?\*\)/g, '')
-  for (const word of ['Admitted', 'admit', 'Axiom', 'Axioms', 'Parameter', 'Parameters', 'Conjecture', 'Abort', 'Unset Guard'])
+  for (const word of [
+    'Admitted',
+    'admit',
+    'Axiom',
+    'Axioms',
+    'Parameter',
+    'Parameters',
+    'Conjecture',
+    'Abort',
+    'Unset Guard',
+  ])
     if (new RegExp(`\\b${word}\\b`).test(code)) failures.push(`${file}: ${word}`)
-  for (const match of code.matchAll(/^\s*Theorem\s+(\w+)/gm)) theorems.push(`ATOMiK.${file.slice(0, -2)}.${match[1]}`)
+  for (const match of code.matchAll(/^\s*Theorem\s+(\w+)/gm))
+    theorems.push(`ATOMiK.${file.slice(0, -2)}.${match[1]}`)
   lemmas += [...code.matchAll(/^\s*Lemma\s+(\w+)/gm)].length
 }
 
@@ -42,7 +53,10 @@ function coq(name, text) {
   }
 }
 
-const linted = coq('lint', `${header}Set Printing Width 100000.\nSet Printing Depth 100000.\n${lint.join('')}`)
+const linted = coq(
+  'lint',
+  `${header}Set Printing Width 100000.\nSet Printing Depth 100000.\n${lint.join('')}`,
+)
 const sound = [...linted.matchAll(/^@sound (\S+)/gm)].length
 for (const [, name] of linted.matchAll(/^@trivial (\S+)/gm)) failures.push(`${name}: reflexivity proves it`)
 const seen = new Map()
@@ -56,9 +70,14 @@ if (sound + failures.filter(f => f.endsWith('proves it')).length !== theorems.le
 
 const printed = coq('assumptions', `${header}${assumptions.join('')}`)
 const closed = printed.split('\n').filter(line => line === 'Closed under the global context').length
-if (closed !== theorems.length) failures.push(`only ${closed} of ${theorems.length} theorems rest on nothing:\n${printed.replace(/Closed under the global context\n/g, '')}`)
+if (closed !== theorems.length)
+  failures.push(
+    `only ${closed} of ${theorems.length} theorems rest on nothing:\n${printed.replace(/Closed under the global context\n/g, '')}`,
+  )
 
 if (theorems.length < theoremsMin) failures.push(`${theorems.length} theorems, wanted ${theoremsMin}`)
 for (const failure of failures) console.error(`proofs: ${failure}`)
-console.log(`theorems: ${theorems.length} (and ${lemmas} lemmas, not counted), ${closed} closed under the global context, ${sound} past the lint`)
+console.log(
+  `theorems: ${theorems.length} (and ${lemmas} lemmas, not counted), ${closed} closed under the global context, ${sound} past the lint`,
+)
 process.exit(failures.length > 0 ? 1 : 0)

@@ -29,7 +29,9 @@ for (const [name, text] of Object.entries(files)) {
     writeFileSync(target + name, text)
     console.log(`vectors: wrote spec/vectors/${name}`)
   } else if (old === undefined || old !== text) {
-    console.error(`proofs: spec/vectors/${name} is not what the model computes; look, then: node proofs/vectors.js --write`)
+    console.error(
+      `proofs: spec/vectors/${name} is not what the model computes; look, then: node proofs/vectors.js --write`,
+    )
     failed++
   } else console.log(`vectors: spec/vectors/${name} is what the model computes (${text.length} bytes)`)
 }

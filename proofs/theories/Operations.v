@@ -53,6 +53,19 @@ elim: ds y => [|d ds IH] y /=; first by rewrite fold0 accumw0.
 by rewrite IH fold_cons accumA.
 Qed.
 
+(* Two contexts with one reference merge by folding their accumulators: as if one had taken both lists. *)
+Definition merge x y := Context (base x) (acc x ⊙ acc y).
+
+Theorem read_merge x ds es :
+  read (merge (accumulates x ds) (accumulates (Context (base x) rest) es)) = run (read x) (ds ++ es).
+Proof.
+have A y fs : acc (accumulates y fs) = acc y ⊙ fold fs /\ base (accumulates y fs) = base y.
+  elim: fs y => [|f fs IH] y /=; first by rewrite fold0 accumw0.
+  by have [-> ->] := IH (accumulate y f); rewrite fold_cons accumA.
+have [Ed Bd] := A x ds; have [Ee _] := A (Context (base x) rest) es.
+by rewrite /read /merge /= Ed Bd Ee accum0w run_fold fold_cat !accumA.
+Qed.
+
 (* ** SWAP atomic with ACCUM: threads interleave in any way, each operation in one step *)
 
 Inductive operation := Accum of L | Swap of option L | Load of L.
