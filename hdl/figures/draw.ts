@@ -154,7 +154,7 @@ export function diagrams(): void {
   for (const [unit, parameters, names] of units) {
     const json = join(outFolder('diagrams'), `${unit}.json`)
     const files = names.map(name => join(ROOM, 'rtl', `delta_${name}.v`)).join(' ')
-    must('yosys', ['-q', '-p', `read_verilog ${files}; chparam ${parameters} ${unit}; hierarchy -top ${unit}; proc; opt_clean; autoname; select -module ${unit}; write_json -selected ${json}`])
+    must('yosys', ['-q', '-p', `read_verilog ${files}; chparam ${parameters} ${unit}; hierarchy -top ${unit}; proc; opt_clean; autoname; write_json ${json}`])
     const ran = run(tool, [json, '-o', here(`${unit}.svg`)], { timeoutMs: 120_000 })
     if (ran.status !== 0) console.log(`        no diagram of ${unit}: ${ran.output.trim().split('\n').at(-1)}`)
   }
