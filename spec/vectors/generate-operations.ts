@@ -23,7 +23,13 @@ const hex = (value: bigint) => `0x${value.toString(16)}`
 
 export function operationCases(): Case[] {
   const cases: Case[] = []
-  const make = (name: string, lane: Case['lane'], width: number, contexts: number, play: (t: Trace) => void) => {
+  const make = (
+    name: string,
+    lane: Case['lane'],
+    width: number,
+    contexts: number,
+    play: (t: Trace) => void,
+  ) => {
     const trace = new Trace(lane, width)
     play(trace)
     cases.push({ name, lane, width, contexts, steps: trace.steps })

@@ -11,10 +11,12 @@ export const limits = {
   tablesMax: 64,
   /** Fields in one table. */
   fieldsMax: 1024,
-  /** Elements in all arrays of one table. */
+  /** Elements in all arrays of one space. */
   elementsMax: 65_536,
   /** Words of 64 bits in one row, the life word included. */
   rowWordsMax: 4096,
+  /** Words in all rows of one delta, as decoded: a few bytes can name a wide row. */
+  deltaWordsMax: 2 ** 25,
   /** Rows ever named in one table of one space. */
   rowsMax: 2 ** 22,
   /** UTF-8 bytes in a row key, and in a table or field name. */

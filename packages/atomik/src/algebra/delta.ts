@@ -6,45 +6,60 @@
  */
 import { foldRow, invertRow, type RowLayout } from './layout.ts'
 
+const nothing = new Int32Array(0)
+/** Up to here, looking through the rows is cheaper than a map. */
+const searchedRowsMax = 8
+
 /** The part of a delta that falls into one table. Slots are in order of first touch. */
 export class TableDelta {
   readonly layout: RowLayout
   /** Rows touched. Slots 0 to count − 1 of `rows` and `words` are in use. */
   count = 0
   /** Row index by slot. */
-  rows = new Int32Array(4)
+  rows: Int32Array = nothing
   /** Words by slot: 2 × layout.words halves each. Unused slots are zero. */
-  words: Int32Array
-  readonly #slots = new Map<number, number>()
+  words: Int32Array = nothing
+  /** Slot by row, once there are too many to look through. Most deltas touch a row or two. */
+  #slots: Map<number, number> | undefined
 
   constructor(layout: RowLayout) {
     this.layout = layout
-    this.words = new Int32Array(4 * 2 * layout.words)
+  }
+
+  #slotOf(row: number): number {
+    if (this.#slots !== undefined) return this.#slots.get(row) ?? -1
+    for (let slot = 0; slot < this.count; slot++) if (this.rows[slot] === row) return slot
+    return -1
   }
 
   /** Offset in `words` of this row's first half, or −1 when the row is untouched. */
   find(row: number): number {
-    const slot = this.#slots.get(row)
-    return slot === undefined ? -1 : slot * 2 * this.layout.words
+    const slot = this.#slotOf(row)
+    return slot < 0 ? -1 : slot * 2 * this.layout.words
   }
 
   /** The same, adding the row as identity when untouched. Invalidates earlier references to `words`. */
   open(row: number): number {
     const stride = 2 * this.layout.words
-    const known = this.#slots.get(row)
-    if (known !== undefined) return known * stride
+    const known = this.#slotOf(row)
+    if (known >= 0) return known * stride
     const slot = this.count
     if (slot === this.rows.length) {
-      const rows = new Int32Array(slot * 2)
+      const capacity = Math.max(2, slot * 2)
+      const rows = new Int32Array(capacity)
       rows.set(this.rows)
       this.rows = rows
-      const words = new Int32Array(slot * 2 * stride)
+      const words = new Int32Array(capacity * stride)
       words.set(this.words)
       this.words = words
     }
     this.rows[slot] = row
-    this.#slots.set(row, slot)
     this.count = slot + 1
+    if (this.#slots !== undefined) this.#slots.set(row, slot)
+    else if (this.count > searchedRowsMax) {
+      this.#slots = new Map()
+      for (let i = 0; i < this.count; i++) this.#slots.set(this.rows[i], i)
+    }
     return slot * stride
   }
 
@@ -58,7 +73,7 @@ export class TableDelta {
   clear(): void {
     this.words.fill(0, 0, this.count * 2 * this.layout.words)
     this.count = 0
-    this.#slots.clear()
+    this.#slots = undefined
   }
 }
 

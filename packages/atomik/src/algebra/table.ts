@@ -39,6 +39,8 @@ export class AtomikTable {
   readonly #reference: Int32Array
   readonly #accumulator: Int32Array
   readonly #scratch: Int32Array
+  /** 2^width: the first value that does not fit. */
+  readonly #end: bigint
 
   /** @throws AtomikError `range` for a width outside 1…4,096, a count outside its limit or an unknown lane */
   constructor(contexts: number, options: ContextOptions = {}) {
@@ -57,6 +59,7 @@ export class AtomikTable {
     this.#reference = new Int32Array(contexts * this.#halves)
     this.#accumulator = new Int32Array(contexts * this.#halves)
     this.#scratch = new Int32Array(this.#halves)
+    this.#end = 1n << BigInt(width)
   }
 
   /**
@@ -66,8 +69,10 @@ export class AtomikTable {
   load(address: number, value: bigint): void {
     const at = this.#at(address)
     this.#parse(value)
-    this.#reference.set(this.#scratch, at)
-    this.#accumulator.fill(0, at, at + this.#halves)
+    for (let half = 0; half < this.#halves; half++) {
+      this.#reference[at + half] = this.#scratch[half]
+      this.#accumulator[at + half] = 0
+    }
   }
 
   /**
@@ -82,11 +87,14 @@ export class AtomikTable {
 
   /**
    * ACCUM without a bigint, for widths up to 64: the low and the high 32 bits, as signed or unsigned integers.
-   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width)
+   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width, no integer)
    */
   accumHalves(address: number, low: number, high: number): void {
     const at = this.#at(address)
-    if (this.#halves > 2) throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
+    if (this.#halves > 2)
+      throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
+    if (((low | 0) !== low && low >>> 0 !== low) || ((high | 0) !== high && high >>> 0 !== high))
+      throw new AtomikError('width', `expected two halves of 32 bits, got ${low} and ${high}`)
     const excess = this.#halves === 1 ? high | (low & ~this.#topMask) : high & ~this.#topMask
     if (excess !== 0) throw new AtomikError('width', `delta is wider than ${this.width} bits`)
     const accumulator = this.#accumulator
@@ -106,7 +114,7 @@ export class AtomikTable {
    */
   read(address: number): bigint {
     const at = this.#at(address)
-    this.#scratch.set(this.#reference.subarray(at, at + this.#halves))
+    for (let half = 0; half < this.#halves; half++) this.#scratch[half] = this.#reference[at + half]
     this.#fold(this.#scratch, 0, this.#accumulator, at)
     return this.#format(this.#scratch, 0)
   }
@@ -128,7 +136,10 @@ export class AtomikTable {
    */
   rollback(address: number, delta: bigint): void {
     if (!hasInverse(this.lane))
-      throw new AtomikError('lane', `the ${this.lane} lane has no inverse: write the earlier value back instead`)
+      throw new AtomikError(
+        'lane',
+        `the ${this.lane} lane has no inverse: write the earlier value back instead`,
+      )
     const at = this.#at(address)
     this.#parse(delta)
     if (this.lane === 'add') this.#negate(this.#scratch)
@@ -145,6 +156,11 @@ export class AtomikTable {
         'range',
         `cannot merge ${other.contexts} × ${other.width} bit ${other.lane} into ${this.contexts} × ${this.width} bit ${this.lane}`,
       )
+    const [to, from] = [this.#accumulator, other.#accumulator]
+    if (this.lane === 'xor') {
+      for (let half = 0; half < to.length; half++) to[half] ^= from[half]
+      return
+    }
     for (let at = 0; at < this.#accumulator.length; at += this.#halves)
       this.#fold(this.#accumulator, at, other.#accumulator, at)
   }
@@ -194,8 +210,13 @@ export class AtomikTable {
   /** Writes `value` into the scratch word, or refuses it. */
   #parse(value: bigint): void {
     if (typeof value !== 'bigint') throw new AtomikError('width', `expected a bigint, got ${typeof value}`)
-    if (value < 0n || value >> BigInt(this.width) !== 0n)
+    if (value < 0n || value >= this.#end)
       throw new AtomikError('width', `expected 0 to 2^${this.width} − 1, got ${value}`)
+    if (this.#halves <= 2) {
+      this.#scratch[0] = Number(BigInt.asIntN(32, value))
+      if (this.#halves === 2) this.#scratch[1] = Number(value >> 32n)
+      return
+    }
     let rest = value
     for (let half = 0; half < this.#halves; half++) {
       this.#scratch[half] = Number(rest & 0xffff_ffffn)
@@ -204,8 +225,10 @@ export class AtomikTable {
   }
 
   #format(from: Int32Array, at: number): bigint {
+    if (this.#halves === 1) return BigInt(from[at] >>> 0)
     let value = 0n
-    for (let half = this.#halves - 1; half >= 0; half--) value = (value << 32n) | BigInt(from[at + half] >>> 0)
+    for (let half = this.#halves - 1; half >= 0; half--)
+      value = (value << 32n) | BigInt(from[at + half] >>> 0)
     return value
   }
 }

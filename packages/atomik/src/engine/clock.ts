@@ -8,8 +8,8 @@ export class StampClock {
 
   /** The next stamp, larger than every earlier one; it stays in `ms` and `count`. */
   next(nowMs: number): void {
-    if (nowMs > this.ms) {
-      this.ms = nowMs
+    if (nowMs >= this.ms + 1) {
+      this.ms = Math.floor(nowMs)
       this.count = 0
     } else if (this.count < 0xffff) {
       this.count++
@@ -30,7 +30,7 @@ export class StampClock {
   }
 
   get low(): number {
-    return (this.ms % 2 ** 16 << 16) | this.count
+    return ((this.ms % 2 ** 16) << 16) | this.count
   }
 
   get high(): number {

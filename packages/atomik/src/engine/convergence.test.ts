@@ -14,7 +14,9 @@ import { Space, type SpaceAction } from './space.ts'
 import { loadSpace, type SpaceImage } from './space-store.ts'
 import type { Put, Storage } from './storage.ts'
 
-const schema = new Schema({ cells: table({ sum: counter(), bit: toggle(), name: register.u32(), on: flag() }) })
+const schema = new Schema({
+  cells: table({ sum: counter(), bit: toggle(), name: register.u32(), on: flag() }),
+})
 const [sumWord, bitWord, nameWord, onWord] = ['sum', 'bit', 'name', 'on'].map(
   name => schema.tables[0].places.get(name)?.[0].word ?? -1,
 )
@@ -62,7 +64,8 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
   let healed = false
 
   let generation = 0
-  const openSpace = (image: SpaceImage | undefined) => new Space('s', schema, image, now, { random32, logBytesMax: 4096 })
+  const openSpace = (image: SpaceImage | undefined) =>
+    new Space('s', schema, image, now, { random32, logBytesMax: 4096 })
   let space = openSpace(undefined)
   let commits: { puts: readonly Put[]; lsn: number; at: number }[] = []
 
@@ -104,7 +107,8 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
         try {
           for (const frame of decodeUplink(bytes)) {
             if (frame.type === 'subscribe') space.subscribe(now, connection, frame, true, out)
-            else if (frame.type !== 'hello' && frame.type !== 'auth') space.receive(now, connection, frame, out)
+            else if (frame.type !== 'hello' && frame.type !== 'auth')
+              space.receive(now, connection, frame, out)
           }
         } catch (error) {
           // A frame that overtook its subscription: a hub would close; so do we.
@@ -205,7 +209,6 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
 
 function check({ nodes, space, totals, written, storage }: ReturnType<typeof run>) {
   const digest = space.reference.digest()
-  if (process.env['DBG']) console.log(space.stats, nodes.map(n => n.replica.stats))
   for (const { replica } of nodes) {
     expect(replica.lsn).toBe(space.lsn)
     expect(replica.pendingChanges).toBe(0)
@@ -233,11 +236,14 @@ describe('convergence', () => {
     for (const { replica } of result.nodes) expect(replica.stats.batchesResent).toBe(0)
     expect(result.space.stats.duplicatesDropped).toBe(0)
   })
-  it.each(Array.from({ length: 30 }, (_, i) => i + 1))('holds under loss, repeats and full reorder, seed %i', seed => {
-    const result = run(seed, { drop: 0.2, repeat: 0.2, delayMs: 120, cut: 0, crash: 0 })
-    check(result)
-    expect(result.space.stats.duplicatesDropped).toBeGreaterThan(0)
-  })
+  it.each(Array.from({ length: 30 }, (_, i) => i + 1))(
+    'holds under loss, repeats and full reorder, seed %i',
+    seed => {
+      const result = run(seed, { drop: 0.2, repeat: 0.2, delayMs: 120, cut: 0, crash: 0 })
+      check(result)
+      expect(result.space.stats.duplicatesDropped).toBeGreaterThan(0)
+    },
+  )
   it.each(Array.from({ length: 30 }, (_, i) => i + 1))('holds under cuts and hub crashes, seed %i', seed => {
     const result = run(seed, { drop: 0.1, repeat: 0.1, delayMs: 60, cut: 0.03, crash: 0.01 })
     check(result)

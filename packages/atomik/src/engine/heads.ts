@@ -4,7 +4,7 @@
  */
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { type Halves, Reader, Writer } from '../wire/index.ts'
+import { errorCodes, type Halves, type Reader, type Writer } from '../wire/index.ts'
 import { firstLabel, sameLabel } from './label.ts'
 
 /** The end of an accepted or refused batch. */
@@ -53,7 +53,10 @@ export class IncarnationHead {
 
   /** Room for one more bound the author has not confirmed. */
   get hasRoom(): boolean {
-    return this.refusals().length < limits.unconfirmedBatchesMax && this.bounds.length < limits.unconfirmedBatchesMax
+    return (
+      this.refusals().length < limits.unconfirmedBatchesMax &&
+      this.bounds.length < limits.unconfirmedBatchesMax
+    )
   }
 
   move(bound: Bound): void {
@@ -101,8 +104,10 @@ export class IncarnationHead {
       const label = { low: r.low, high: r.high }
       r.u64()
       const salt = { low: r.low, high: r.high }
-      const refused = r.text(32, 'refusal')
-      head.bounds.push({ sequence, label, salt, refused: refused === '' ? undefined : (refused as ErrorCode) })
+      const text = r.text(32, 'refusal')
+      const refused = errorCodes.find(code => code === text)
+      if (text !== '' && refused === undefined) r.fail('malformed', `a refusal for ${text}`)
+      head.bounds.push({ sequence, label, salt, refused })
     }
     return head
   }

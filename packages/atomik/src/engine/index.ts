@@ -3,7 +3,13 @@ export { StampClock } from './clock.ts'
 export { formatIncarnation } from './label.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
-export { Replica, type ReplicaAction, type ReplicaEvent, type ReplicaOptions, type ReplicaStats } from './replica.ts'
+export {
+  Replica,
+  type ReplicaAction,
+  type ReplicaEvent,
+  type ReplicaOptions,
+  type ReplicaStats,
+} from './replica.ts'
 export { type Edit, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
 export { listSpaces, loadSpace, type SpaceImage } from './space-store.ts'

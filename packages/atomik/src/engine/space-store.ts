@@ -1,19 +1,21 @@
 /**
  * A space as records in a storage, and back. What is written is state, not history:
  *
- *   space NUL 's'                    the schema's description, log number, digest, and the epochs of earlier openings
+ *   space NUL 's'                    the schema's description, log number, digests of words and heads, and the epochs of
+ *                                    earlier openings
  *   space NUL 'h' incarnation        its head (heads.ts)
  *   space NUL 'r' table row          u32 each, big endian: log numbers of birth and last change, key, words
  *
- * Every record ends in 8 bytes of hash over the rest, so a flipped bit is found when the space is opened, not served.
+ * Every record ends in 8 bytes of hash over its key and the rest, and the digests in the first record cover all others: a flipped
+ * bit, a missing record, an old or a misplaced one is found when the space is opened, not served.
  */
-import { Delta, Mixer } from '../algebra/index.ts'
+import { Delta, Fingerprint, Mixer } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Schema } from '../schema/index.ts'
 import { encodeUtf8, type Halves, Reader, Writer } from '../wire/index.ts'
 import { IncarnationHead } from './heads.ts'
-import { formatIncarnation } from './label.ts'
+import { firstLabel, formatIncarnation, sameLabel } from './label.ts'
 import { Reference } from './reference.ts'
 import type { Put, Storage } from './storage.ts'
 
@@ -31,6 +33,8 @@ export interface SpaceImage {
   readonly schema: Schema
   readonly reference: Reference
   readonly heads: Map<string, IncarnationHead>
+  /** Hash of each head's record. */
+  readonly headSums: ReadonlyMap<IncarnationHead, Halves>
   readonly lsn: number
   readonly epochs: readonly Epoch[]
   /** Log numbers of birth and last change, by table and row. */
@@ -39,6 +43,7 @@ export interface SpaceImage {
 }
 
 function spacePrefix(space: string): Uint8Array {
+  if (space.includes('\0')) throw new AtomikError('range', 'the name of a space holds no NUL')
   const name = encodeUtf8(space)
   const prefix = new Uint8Array(name.length + 1)
   prefix.set(name)
@@ -58,23 +63,35 @@ function rowKey(space: string, table: number, row: number): Uint8Array {
   return recordKey(space, 'r', [table, row >>> 24, (row >>> 16) & 255, (row >>> 8) & 255, row & 255])
 }
 
-/** Appends the hash of what the writer holds, and takes it. */
-function sealRecord(w: Writer): Uint8Array {
+/** The hash of a record: its bytes under the key they belong to. */
+function sumRecord(key: Uint8Array, bytes: Uint8Array): Halves {
   const mixer = new Mixer()
-  mixer.hash(recordSeed, w.finish())
-  w.u64(mixer.low, mixer.high)
-  return w.finish()
+  mixer.hash(recordSeed, key)
+  mixer.hash(mixer.low ^ mixer.high, bytes)
+  return { low: mixer.low, high: mixer.high }
 }
 
-function openRecord(value: Uint8Array, what: string): Reader {
+/** Appends the hash to what the writer holds. */
+function sealRecord(w: Writer, key: Uint8Array): { put: Put; sum: Halves } {
+  const sum = sumRecord(key, w.finish())
+  w.u64(sum.low, sum.high)
+  return { put: { key, value: w.finish() }, sum }
+}
+
+function openRecord(key: Uint8Array, value: Uint8Array, what: string): { r: Reader; sum: Halves } {
   const broken = () => new AtomikError('storage', `${what} is damaged: its checksum does not match`)
   if (value.length < 8) throw broken()
-  const mixer = new Mixer()
-  mixer.hash(recordSeed, value.subarray(0, value.length - 8))
+  const sum = sumRecord(key, value.subarray(0, value.length - 8))
   const check = new Reader(value.subarray(value.length - 8))
   check.u64()
-  if (check.low !== mixer.low || check.high !== mixer.high) throw broken()
-  return new Reader(value.subarray(0, value.length - 8))
+  if (!sameLabel(check, sum)) throw broken()
+  return { r: new Reader(value.subarray(0, value.length - 8)), sum }
+}
+
+/** Adds a head's record to the digest of all heads, or replaces it there. */
+function accountHead(print: Fingerprint, id: Uint8Array, before: Halves | undefined, sum: Halves): void {
+  const { low, high } = firstLabel(id)
+  print.replace(low, high, before?.low ?? 0, before?.high ?? 0, sum.low, sum.high)
 }
 
 const recordSeed = 0x7265_636f
@@ -109,17 +126,25 @@ export function loadSpace(storage: Storage, space: string): SpaceImage | undefin
   const prefix = spacePrefix(space)
   let head: SpaceHead | undefined
   const heads = new Map<string, IncarnationHead>()
-  const rows: { table: number; row: number; value: Uint8Array }[] = []
+  const headSums = new Map<IncarnationHead, Halves>()
+  const headPrint = new Fingerprint()
+  const rows: { table: number; row: number; key: Uint8Array; value: Uint8Array }[] = []
   for (const { key, value } of storage.range(prefix)) {
     const kind = String.fromCharCode(key[prefix.length])
-    if (kind === 's') head = readSpaceHead(openRecord(value, `the head of space ${space}`))
-    else if (kind === 'h') {
-      const incarnation = IncarnationHead.decode(openRecord(value, `a head in space ${space}`))
+    if (kind === 's' && key.length === prefix.length + 1) {
+      head = readSpaceHead(openRecord(key, value, `the head of space ${space}`).r)
+    } else if (kind === 'h') {
+      const { r, sum } = openRecord(key, value, `a head in space ${space}`)
+      const incarnation = IncarnationHead.decode(r)
+      headSums.set(incarnation, sum)
+      accountHead(headPrint, incarnation.id, undefined, sum)
       heads.set(formatIncarnation(incarnation.id), incarnation)
     } else if (kind === 'r') {
       const at = prefix.length + 1
       const row = (key[at + 1] << 24) | (key[at + 2] << 16) | (key[at + 3] << 8) | key[at + 4]
-      rows.push({ table: key[at], row, value })
+      rows.push({ table: key[at], row, key, value })
+    } else {
+      throw new AtomikError('storage', `space ${space} has a record of unknown kind: its key is damaged`)
     }
   }
   if (head === undefined) {
@@ -130,10 +155,11 @@ export function loadSpace(storage: Storage, space: string): SpaceImage | undefin
   const reference = new Reference(head.schema.layouts)
   const born = head.schema.layouts.map((): number[] => [])
   const changed = head.schema.layouts.map((): number[] => [])
-  for (const { table, row, value } of rows) {
+  for (const { table, row, key, value } of rows) {
     const what = `row ${row} of table ${table} in space ${space}`
-    const r = openRecord(value, what)
-    if (reference.tables[table]?.count !== row) throw new AtomikError('storage', `${what} does not follow the one before`)
+    const { r } = openRecord(key, value, what)
+    if (reference.tables[table]?.count !== row)
+      throw new AtomikError('storage', `${what} does not follow the one before`)
     born[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'birth'))
     changed[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'change'))
     reference.tables[table].open(r.text(limits.keyBytesMax, 'key'))
@@ -147,16 +173,29 @@ export function loadSpace(storage: Storage, space: string): SpaceImage | undefin
     }
     reference.load(one)
   }
-  const { low, high } = reference.fingerprint
-  if (low !== head.digest.low || high !== head.digest.high)
+  if (!sameLabel(reference.fingerprint, head.digest))
     throw new AtomikError('storage', `space ${space} does not add up to its digest: rows are missing or old`)
-  return { schema: head.schema, reference, heads, lsn: head.lsn, epochs: head.epochs, born, changed }
+  if (!sameLabel(headPrint, head.headDigest))
+    throw new AtomikError('storage', `space ${space} does not add up to its digest: heads are missing or old`)
+  return {
+    schema: head.schema,
+    reference,
+    heads,
+    headSums,
+    lsn: head.lsn,
+    epochs: head.epochs,
+    born,
+    changed,
+  }
 }
 
 interface SpaceHead {
   readonly schema: Schema
   readonly lsn: number
+  /** Fingerprint of all words. */
   readonly digest: Halves
+  /** Fingerprint of the hashes of all heads. */
+  readonly headDigest: Halves
   readonly epochs: Epoch[]
 }
 
@@ -165,12 +204,14 @@ function readSpaceHead(r: Reader): SpaceHead {
   const lsn = r.varint(Number.MAX_SAFE_INTEGER, 'log number')
   r.u64()
   const digest = { low: r.low, high: r.high }
+  r.u64()
+  const headDigest = { low: r.low, high: r.high }
   const epochs: Epoch[] = []
   for (let count = r.varint(epochsKept, 'epochs'); count > 0; count--) {
     r.u64()
     epochs.push({ id: { low: r.low, high: r.high }, lsn: r.varint(Number.MAX_SAFE_INTEGER, 'log number') })
   }
-  return { schema, lsn, digest, epochs }
+  return { schema, lsn, digest, headDigest, epochs }
 }
 
 /** Collects what one commit must write, and knows since when each row is as it is. */
@@ -183,6 +224,8 @@ export class SpaceStore {
   #epochs: Epoch[]
   readonly #dirtyRows: Set<number>[]
   readonly #dirtyHeads = new Set<IncarnationHead>()
+  readonly #headSums: Map<IncarnationHead, Halves>
+  readonly #headPrint = new Fingerprint()
   #opened = false
   readonly #w = new Writer()
 
@@ -194,6 +237,8 @@ export class SpaceStore {
     this.#changed = schema.layouts.map((_, t) => image?.changed[t] ?? [])
     this.#epochs = [...(image?.epochs ?? [])]
     this.#dirtyRows = schema.layouts.map(() => new Set())
+    this.#headSums = new Map(image?.headSums)
+    for (const [head, sum] of this.#headSums) accountHead(this.#headPrint, head.id, undefined, sum)
   }
 
   /** Begins an epoch at this log number; it is written with the next commit. */
@@ -242,14 +287,17 @@ export class SpaceStore {
         w.text(keys[row])
         const at = row * 2 * layout.words
         for (let half = 0; half < 2 * layout.words; half += 2) w.word(words[at + half], words[at + half + 1])
-        puts.push({ key: rowKey(this.#space, t, row), value: sealRecord(w) })
+        puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
       }
       this.#dirtyRows[t].clear()
     }
     for (const head of this.#dirtyHeads) {
       w.reset()
       head.encode(w)
-      puts.push({ key: recordKey(this.#space, 'h', head.id), value: sealRecord(w) })
+      const { put, sum } = sealRecord(w, recordKey(this.#space, 'h', head.id))
+      accountHead(this.#headPrint, head.id, this.#headSums.get(head), sum)
+      this.#headSums.set(head, sum)
+      puts.push(put)
     }
     this.#dirtyHeads.clear()
     this.#opened = false
@@ -259,12 +307,13 @@ export class SpaceStore {
     w.bytes(schema)
     w.varint(lsn)
     w.u64(digest.low, digest.high)
+    w.u64(this.#headPrint.low, this.#headPrint.high)
     w.varint(this.#epochs.length)
     for (const epoch of this.#epochs) {
       w.u64(epoch.id.low, epoch.id.high)
       w.varint(epoch.lsn)
     }
-    puts.push({ key: recordKey(this.#space, 's'), value: sealRecord(w) })
+    puts.push(sealRecord(w, recordKey(this.#space, 's')).put)
     return puts
   }
 

@@ -35,8 +35,8 @@ import {
 import { IncarnationHead } from './heads.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
-import type { Put } from './storage.ts'
 import { type SpaceImage, SpaceStore } from './space-store.ts'
+import type { Put } from './storage.ts'
 
 export interface SpaceOptions {
   /** Uniform 32-bit numbers: the epoch comes from it. */
@@ -114,7 +114,9 @@ const streamBytesMax = 256 * 1024
 const foldEntriesMin = 256
 const askMs = 60
 const heartbeatMs = 300
+/** Batches kept before their turn, of each incarnation; larger ones are asked for again instead. */
 const earlyBatchesMax = 64
+const earlyBytesMax = 16 * 1024
 
 export class Space {
   readonly name: string
@@ -152,7 +154,13 @@ export class Space {
   readonly #body = new Writer()
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
-  constructor(name: string, schema: Schema, image: SpaceImage | undefined, nowMs: number, options: SpaceOptions) {
+  constructor(
+    name: string,
+    schema: Schema,
+    image: SpaceImage | undefined,
+    nowMs: number,
+    options: SpaceOptions,
+  ) {
     this.name = name
     this.schema = schema
     this.#options = options
@@ -208,7 +216,10 @@ export class Space {
     const theirs = Schema.decode(frame.schema)
     const difference = this.schema.difference(theirs)
     if (difference !== undefined)
-      throw new AtomikError('schema', `schema ${theirs.hash} does not fit space ${this.name} (${this.schema.hash}): ${difference}`)
+      throw new AtomikError(
+        'schema',
+        `schema ${theirs.hash} does not fit space ${this.name} (${this.schema.hash}): ${difference}`,
+      )
     const known = this.#store.knowsPosition(frame.epoch, frame.lsn) && frame.lsn <= this.lsn
     const lsn = known ? frame.lsn : 0
     const before = this.#connections.get(connection)
@@ -252,7 +263,16 @@ export class Space {
   }
 
   leave(connection: number): void {
+    const reader = this.#connections.get(connection)
     this.#connections.delete(connection)
+    // An incarnation that never wrote leaves no trace.
+    for (const { head } of reader?.claims ?? []) {
+      if (head.head.sequence > 0) continue
+      const isClaimed = [...this.#connections.values()].some(({ claims }) =>
+        claims.some(c => c.head === head),
+      )
+      if (!isClaimed) this.#heads.delete(formatIncarnation(head.id))
+    }
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
@@ -269,7 +289,8 @@ export class Space {
    */
   receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
     const reader = this.#connections.get(connection)
-    if (reader === undefined) throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
+    if (reader === undefined)
+      throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
     if (frame.type === 'batch') {
       this.#batch(nowMs, reader, frame, actions)
     } else if (frame.type === 'have') {
@@ -317,7 +338,12 @@ export class Space {
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #batch(nowMs: number, reader: Connection, frame: UplinkFrame & { type: 'batch' }, actions: SpaceAction[]): void {
+  #batch(
+    nowMs: number,
+    reader: Connection,
+    frame: UplinkFrame & { type: 'batch' },
+    actions: SpaceAction[],
+  ): void {
     const claimed = reader.claims[frame.alias]
     if (claimed === undefined) throw new AtomikError('range', `alias ${frame.alias} was not claimed`)
     const before = claimed.chain
@@ -357,7 +383,11 @@ export class Space {
     }
     if (frame.from > claimed.chain) {
       this.stats.gapsSeen++
-      if (claimed.early.size < earlyBatchesMax && !claimed.early.has(frame.from))
+      if (
+        claimed.early.size < earlyBatchesMax &&
+        frame.body.length <= earlyBytesMax &&
+        !claimed.early.has(frame.from)
+      )
         claimed.early.set(frame.from, { ...frame, body: frame.body.slice() })
       this.#ask(nowMs, reader, claimed, claimed.chain, actions)
       return false
@@ -431,7 +461,12 @@ export class Space {
     this.stats.forks++
     const w = this.#w
     w.reset()
-    writeError(w, 'fork', true, 'a copy of this client went on long ago: the hub cannot tell which of its changes it has')
+    writeError(
+      w,
+      'fork',
+      true,
+      'a copy of this client went on long ago: the hub cannot tell which of its changes it has',
+    )
     actions.push({ type: 'send', connection: reader.id, bytes: w.finish() })
     actions.push({ type: 'fork', connection: reader.id, incarnation: formatIncarnation(claimed.head.id) })
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
@@ -581,7 +616,8 @@ export class Space {
       const entry = this.#log[reader.cursor - this.#logFrom]
       const alias = reader.claims.findIndex(claimed => claimed.head === entry.author)
       if (alias >= 0 && reader.claims[alias].chain < entry.to) break
-      if (alias >= 0)
+      // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
+      if (alias >= 0 && entry.to > reader.claims[alias].claim)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }
@@ -641,7 +677,12 @@ export class Space {
     }
     for (const entry of this.#log.slice(from - this.#logFrom)) {
       if (entry.refused !== undefined) continue
-      const { delta, named } = decodeDelta(new Reader(entry.body), this.schema.layouts, directory, this.#stampBaseMs)
+      const { delta, named } = decodeDelta(
+        new Reader(entry.body),
+        this.schema.layouts,
+        directory,
+        this.#stampBaseMs,
+      )
       for (const { table } of named) known[table]++
       sum.fold(delta)
     }

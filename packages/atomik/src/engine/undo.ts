@@ -1,9 +1,10 @@
 /**
  * The last own changes, each with what it accumulated and, for registers and flags, what stood there before. Bounded: the
  * oldest falls out. In `xor` and `add` undo is the inverse, exact at any position; `max` has none, so there undo writes
- * the earlier value as a new change, and only while the undone write still stands.
+ * the earlier value as a new change, and only while the undone write still stands: itself, or as an undo brought it back.
+ * So undoing backwards through a history arrives where it began.
  */
-import { Delta, invertRow, WordKind } from '../algebra/index.ts'
+import { Delta, foldRow, invertRow, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Halves } from '../wire/index.ts'
 
@@ -21,6 +22,8 @@ interface Readable {
 export class UndoLog {
   readonly #depth: number
   readonly #records = new Map<number, Record>()
+  /** Which write a stamp or causal length that an undo made stands for, by table, row, word and that number. */
+  readonly #standsFor = new Map<string, string>()
 
   constructor(depth: number) {
     this.#depth = depth
@@ -48,7 +51,8 @@ export class UndoLog {
   /** Changes (from, to] were refused: they have nothing to undo. */
   forget(from: number, to: number): void {
     if (to - from > this.#records.size) {
-      for (const change of this.#records.keys()) if (change > from && change <= to) this.#records.delete(change)
+      for (const change of this.#records.keys())
+        if (change > from && change <= to) this.#records.delete(change)
     } else {
       for (let change = from + 1; change <= to; change++) this.#records.delete(change)
     }
@@ -61,7 +65,10 @@ export class UndoLog {
   invert(change: number, into: Delta, state: Readable, stamp: () => Halves): void {
     const record = this.#records.get(change)
     if (record === undefined)
-      throw new AtomikError('unknown-change', `change ${change} cannot be undone: it was refused or is too long ago`)
+      throw new AtomikError(
+        'unknown-change',
+        `change ${change} cannot be undone: it was refused or is too long ago`,
+      )
     for (let t = 0; t < record.delta.tables.length; t++) {
       const done = record.delta.tables[t]
       const { layout } = done
@@ -79,13 +86,17 @@ export class UndoLog {
           if (kind !== WordKind.max && kind !== WordKind.stamp) continue
           const i = 2 * word
           const group = 2 * layout.groups[word]
+          const cell = `${t}/${done.rows[slot]}/${word}`
           let written = false
-          let stands = true
+          let stands = this.#origin(cell, done.words, from + i) === this.#origin(cell, now, i)
           for (let half = 0; half < group; half++) {
             if (done.words[from + i + half] !== 0) written = true
-            if (done.words[from + i + half] !== now[i + half]) stands = false
+            if (half >= 2 && done.words[from + i + half] !== now[i + half]) stands = false
           }
           if (!written || !stands) continue
+          // A row lives on while it holds anything that came after the change that brought it to life.
+          if (word === 0 && (now[0] & 1) === 1 && isChangedSince(layout, now, before, done.words, from))
+            continue
           if (kind === WordKind.stamp) {
             const { low, high } = stamp()
             to.words[at + i] = low
@@ -94,9 +105,46 @@ export class UndoLog {
           } else if ((before[from + i] & 1) !== (now[i] & 1)) {
             to.words[at + i] = now[i] + 1
             to.words[at + i + 1] = now[i + 1] + (now[i] === -1 ? 1 : 0)
+          } else {
+            continue
           }
+          this.#remember(nameOf(cell, to.words, at + i), this.#origin(cell, before, from + i))
         }
       }
     }
   }
+
+  /** The write that stands at this cell, behind all undoing. */
+  #origin(cell: string, words: Int32Array, at: number): string {
+    const name = nameOf(cell, words, at)
+    return this.#standsFor.get(name) ?? name
+  }
+
+  #remember(name: string, origin: string): void {
+    this.#standsFor.set(name, origin)
+    if (this.#standsFor.size <= originsPerChange * this.#depth) return
+    const oldest = this.#standsFor.keys().next()
+    if (!oldest.done) this.#standsFor.delete(oldest.value)
+  }
+}
+
+/** True when the row holds more than it did right after the change: before ⊙ done, its life left aside. */
+function isChangedSince(
+  layout: RowLayout,
+  now: Int32Array,
+  before: Int32Array,
+  done: Int32Array,
+  from: number,
+): boolean {
+  const after = before.slice(from, from + 2 * layout.words)
+  foldRow(layout, after, 0, done, from)
+  for (let half = 2; half < after.length; half++) if (after[half] !== now[half]) return true
+  return false
+}
+
+/** How many brought-back writes are kept for each change that can be undone. */
+const originsPerChange = 4
+
+function nameOf(cell: string, words: Int32Array, at: number): string {
+  return `${cell}/${words[at]}/${words[at + 1]}`
 }

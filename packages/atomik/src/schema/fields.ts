@@ -141,7 +141,8 @@ function float(type: 'f32' | 'f64'): Register<number> {
     bits: [wide ? 64 : 32],
     initial: 0,
     write(value, halves, at) {
-      if (typeof value !== 'number') throw new AtomikError('range', `${type}: expected a number, got ${value}`)
+      if (typeof value !== 'number')
+        throw new AtomikError('range', `${type}: expected a number, got ${value}`)
       if (wide) scratch.setFloat64(0, value, true)
       else scratch.setFloat32(0, value, true)
       halves[at] = scratch.getInt32(0, true)
@@ -192,7 +193,8 @@ export const register = {
       bits: [1],
       initial: false,
       write(value, halves, at) {
-        if (typeof value !== 'boolean') throw new AtomikError('range', `bool: expected a boolean, got ${value}`)
+        if (typeof value !== 'boolean')
+          throw new AtomikError('range', `bool: expected a boolean, got ${value}`)
         halves[at] = value ? 1 : 0
         halves[at + 1] = 0
       },
@@ -200,8 +202,16 @@ export const register = {
     }),
   /** One of the given names; the first is what an unwritten register reads as. */
   enum: <const Names extends readonly [string, ...string[]]>(...names: Names): Register<Names[number]> => {
-    if (names.length > 256 || new Set(names).size !== names.length || names.some(n => /[,()\s]/.test(n)))
-      throw new AtomikError('range', 'enum: expected 1 to 256 different names without spaces, commas, brackets')
+    if (
+      names.length < 1 ||
+      names.length > 256 ||
+      new Set(names).size !== names.length ||
+      names.some(n => /[,()\s]/.test(n))
+    )
+      throw new AtomikError(
+        'range',
+        'enum: expected 1 to 256 different names without spaces, commas, brackets',
+      )
     return define<Names[number]>(`enum(${names.join(',')})`, {
       words: 1,
       bits: [Math.max(1, Math.ceil(Math.log2(names.length)))],
@@ -238,8 +248,11 @@ export const register = {
       ...shape,
       initial: '',
       write(value, halves, at) {
-        if (typeof value !== 'string' || value.includes('\0'))
-          throw new AtomikError('range', 'text: expected a string without NUL characters')
+        if (typeof value !== 'string' || /\0|\p{Surrogate}/u.test(value))
+          throw new AtomikError(
+            'range',
+            'text: expected a string without NUL characters and unpaired surrogates',
+          )
         const bytes = encodeUtf8(value)
         if (bytes.length > bytesMax)
           throw new AtomikError('width', `text(${bytesMax}): got ${bytes.length} UTF-8 bytes`)

@@ -44,14 +44,16 @@ export interface TableSchema<F extends Fields = Fields> {
  * const Device = table({ online: flag(), boots: counter(), room: register.text(24), celsius: register.f32() })
  * ```
  */
-export function table<const F extends Fields>(fields: F & { readonly [K in ReservedName]?: never }): TableSchema<F> {
+export function table<const F extends Fields>(
+  fields: F & { readonly [K in ReservedName]?: never },
+): TableSchema<F> {
   const kinds: number[] = [WordKind.max]
   const groups: number[] = [1]
   const widths: number[] = [64]
   const places = new Map<string, readonly Place[]>()
   let toggleWord = -1
   let togglesUsed = 64
-  let elements = 0
+  requireElements(countElements(fields))
 
   const push = (kind: number, width: number, group = 1): number => {
     kinds.push(kind)
@@ -92,9 +94,6 @@ export function table<const F extends Fields>(fields: F & { readonly [K in Reser
       for (let left = field.count; left > 0; left -= 64) push(WordKind.xor, Math.min(64, left))
       places.set(name, [{ word: first, words: kinds.length - first, bit: 0 }])
     } else if (field.kind === 'array') {
-      elements += field.count
-      if (elements > limits.elementsMax)
-        throw new AtomikError('range', `a row has at most ${limits.elementsMax} array elements; ${name} goes beyond`)
       places.set(
         name,
         Array.from({ length: field.count }, () => place(field.element)),
@@ -103,7 +102,10 @@ export function table<const F extends Fields>(fields: F & { readonly [K in Reser
       places.set(name, [place(field)])
     }
     if (kinds.length > limits.rowWordsMax)
-      throw new AtomikError('range', `a row has at most ${limits.rowWordsMax} words; field ${name} goes beyond`)
+      throw new AtomikError(
+        'range',
+        `a row has at most ${limits.rowWordsMax} words; field ${name} goes beyond`,
+      )
   }
   const layout = {
     words: kinds.length,
@@ -119,6 +121,20 @@ function requireName(name: string, what: string): void {
     throw new AtomikError('range', `a ${what} name is letters, digits, _ and -, got ${JSON.stringify(name)}`)
 }
 
+function countElements(fields: Fields): number {
+  let elements = 0
+  for (const field of Object.values(fields)) if (field.kind === 'array') elements += field.count
+  return elements
+}
+
+function requireElements(elements: number): void {
+  if (elements > limits.elementsMax)
+    throw new AtomikError(
+      'range',
+      `a space has at most ${limits.elementsMax} array elements, got ${elements} or more`,
+    )
+}
+
 export type Tables = Readonly<Record<string, TableSchema>>
 
 /** The tables of one space, in order, and what both sides compare about them. */
@@ -131,7 +147,7 @@ export class Schema {
   /** 16 hexadecimal digits over the description. */
   readonly hash: string
 
-  /** @throws AtomikError `range` for no table, too many, or a name that will not do */
+  /** @throws AtomikError `range` for no table, too many, too much in them, or a name that will not do */
   constructor(tables: Tables) {
     this.names = Object.keys(tables)
     if (this.names.length === 0 || this.names.length > limits.tablesMax)
@@ -139,9 +155,16 @@ export class Schema {
     for (const name of this.names) requireName(name, 'table')
     this.tables = this.names.map(name => tables[name])
     this.layouts = this.tables.map(schema => schema.layout)
+    requireElements(this.tables.reduce((sum, { fields }) => sum + countElements(fields), 0))
     this.description = this.names.map(name => `${name}(${describeFields(tables[name].fields)})\n`).join('')
+    const bytes = encodeUtf8(this.description)
+    if (bytes.length > limits.schemaBytesMax)
+      throw new AtomikError(
+        'range',
+        `a schema's description has at most ${limits.schemaBytesMax} bytes, got ${bytes.length}: use shorter names`,
+      )
     const mixer = new Mixer()
-    mixer.hash(0, encodeUtf8(this.description))
+    mixer.hash(0, bytes)
     this.hash = formatHalves(mixer.low, mixer.high)
   }
 
@@ -160,18 +183,27 @@ export class Schema {
     const tables: Record<string, TableSchema> = Object.create(null)
     let schema: Schema
     try {
-      for (const line of text.split('\n').slice(0, -1)) {
+      const lines = text.split('\n').slice(0, -1)
+      if (lines.length > limits.tablesMax)
+        throw new AtomikError('schema', `a space has at most ${limits.tablesMax} tables, got ${lines.length}`)
+      let elements = 0
+      for (const line of lines) {
         const match = /^([\w-]+)\((.*)\)$/.exec(line)
         if (match === null || match[1] in tables)
           throw new AtomikError('schema', `not a table description: ${line.slice(0, 80)}`)
-        tables[match[1]] = table(parseFields(match[2]))
+        const fields = parseFields(match[2])
+        // Counted before places are made for them: 12 bytes can announce 4,095 elements.
+        elements += countElements(fields)
+        requireElements(elements)
+        tables[match[1]] = table(fields)
       }
       schema = new Schema(tables)
     } catch (error) {
       if (error instanceof AtomikError) throw new AtomikError('schema', error.message, { cause: error })
       throw error
     }
-    if (schema.description !== text) throw new AtomikError('schema', 'a schema description in unusual spelling')
+    if (schema.description !== text)
+      throw new AtomikError('schema', 'a schema description in unusual spelling')
     return schema
   }
 
@@ -180,9 +212,14 @@ export class Schema {
     if (this.description === other.description) return undefined
     for (let t = 0; t < Math.max(this.names.length, other.names.length); t++) {
       const name = this.names[t]
-      if (name !== other.names[t]) return `table ${t + 1} is ${name ?? 'absent'} here and ${other.names[t] ?? 'absent'} there`
-      const here = Object.entries(this.tables[t].fields).map(([field, type]) => `${field}:${describeField(type)}`)
-      const there = Object.entries(other.tables[t].fields).map(([field, type]) => `${field}:${describeField(type)}`)
+      if (name !== other.names[t])
+        return `table ${t + 1} is ${name ?? 'absent'} here and ${other.names[t] ?? 'absent'} there`
+      const here = Object.entries(this.tables[t].fields).map(
+        ([field, type]) => `${field}:${describeField(type)}`,
+      )
+      const there = Object.entries(other.tables[t].fields).map(
+        ([field, type]) => `${field}:${describeField(type)}`,
+      )
       for (let f = 0; f < Math.max(here.length, there.length); f++)
         if (here[f] !== there[f])
           return `field ${f + 1} of ${name} is ${here[f] ?? 'absent'} here and ${there[f] ?? 'absent'} there`

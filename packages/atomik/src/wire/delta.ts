@@ -17,8 +17,8 @@
 import { Delta, fitsBits, type RowLayout, WordKind } from '../algebra/index.ts'
 import { limits } from '../limits.ts'
 import type { Reader } from './reader.ts'
-import type { Writer } from './writer.ts'
 import { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
+import type { Writer } from './writer.ts'
 
 /** What the encoder must know about rows. */
 export interface RowNames {
@@ -118,7 +118,13 @@ export function encodeDelta(writer: Writer, delta: Delta, names: RowNames, stamp
   }
 }
 
-function encodeRuns(writer: Writer, layout: RowLayout, words: Int32Array, at: number, stamp: StampState): void {
+function encodeRuns(
+  writer: Writer,
+  layout: RowLayout,
+  words: Int32Array,
+  at: number,
+  stamp: StampState,
+): void {
   const end = layout.words
   const isZero = (word: number) => (words[at + 2 * word] | words[at + 2 * word + 1]) === 0
   let word = 0
@@ -145,7 +151,10 @@ function encodeWord(writer: Writer, kind: number, low: number, high: number, sta
   } else if (kind === WordKind.stamp) {
     const ms = (high >>> 0) * 2 ** 16 + (low >>> 16)
     const count = low & 0xffff
-    if (ms === stamp.ms && count === stamp.count) return writer.varint(0)
+    if (ms === stamp.ms && count === stamp.count) {
+      writer.varint(0)
+      return
+    }
     const distance = ms - stamp.ms
     writer.varint(1 + (distance < 0 ? -2 * distance - 1 : 2 * distance))
     writer.varint(count)
@@ -169,6 +178,7 @@ export function decodeDelta(
   const delta = new Delta(layouts)
   const named: NamedRow[] = []
   const stamp: StampState = { ms: stampBaseMs, count: 0 }
+  let words = 0
   const tables = reader.varint(layouts.length, 'tables in a delta')
   let index = -1
   for (let t = 0; t < tables; t++) {
@@ -176,12 +186,21 @@ export function decodeDelta(
     const table = delta.tables[index]
     const head = reader.varint(limits.rowsMax * 2 + 1, 'rows in a table')
     const known = directory.knownRows(index)
-    let created = 0
+    const created = new Set<string>()
+    const open = (row: number, start: number): number => {
+      if (table.find(row) >= 0) reader.fail('malformed', 'one row twice in a delta', start)
+      words += table.layout.words
+      if (words > limits.deltaWordsMax)
+        reader.fail('oversized', `a delta of more than ${limits.deltaWordsMax} words`, start)
+      return table.open(row)
+    }
     const name = (key: string, start: number): number => {
       const existing = directory.rowNamed(index, key)
-      const row = existing >= 0 ? existing : directory.rowCount(index) + created++
-      if (row >= limits.rowsMax) reader.fail('oversized', `more than ${limits.rowsMax} rows in a table`, start)
-      if (table.find(row) >= 0) reader.fail('malformed', 'one row twice in a delta', start)
+      const row = existing >= 0 ? existing : directory.rowCount(index) + created.size
+      if (row >= limits.rowsMax)
+        reader.fail('oversized', `more than ${limits.rowsMax} rows in a table`, start)
+      if (created.has(key)) reader.fail('malformed', 'one row twice in a delta', start)
+      if (existing < 0) created.add(key)
       named.push({ table: index, key, row, isNew: existing < 0 })
       return row
     }
@@ -194,14 +213,17 @@ export function decodeDelta(
       if (number < known) {
         row = directory.rowNumbered(index, number)
         if (row < 0) reader.fail('range', `row number ${number} is not known here`, start)
-        if (table.find(row) >= 0) reader.fail('malformed', 'one row twice in a delta', start)
       } else {
         if (number !== known + fresh)
-          reader.fail('range', `row number ${number} is not known here, ${known + fresh} would be next`, start)
+          reader.fail(
+            'range',
+            `row number ${number} is not known here, ${known + fresh} would be next`,
+            start,
+          )
         fresh++
         row = name(readKey(reader), start)
       }
-      decodeRuns(reader, table.layout, table.open(row), table.words, stamp)
+      decodeRuns(reader, table.layout, open(row, start), table.words, stamp)
     }
     if ((head & 1) === 0) {
       if (head === 0) reader.fail('malformed', 'a table without rows')
@@ -217,7 +239,7 @@ export function decodeDelta(
         reader.fail('malformed', 'row keys out of order', start)
       keyBefore = key
       const row = name(keyText(reader, key, start), start)
-      decodeRuns(reader, table.layout, table.open(row), table.words, stamp)
+      decodeRuns(reader, table.layout, open(row, start), table.words, stamp)
     }
   }
   return { delta, named }
@@ -296,10 +318,11 @@ function decodeWord(reader: Reader, kind: number, stamp: StampState): void {
     const ms = stamp.ms + (distance % 2 === 1 ? -(distance + 1) / 2 : distance / 2)
     const count = reader.varint(0xffff, 'stamp count')
     if (ms < 0 || ms > msMax) reader.fail('range', `a stamp outside 48 bits of milliseconds`, start)
-    if (ms === stamp.ms && count === stamp.count) reader.fail('malformed', 'a repeated stamp spelt out', start)
+    if (ms === stamp.ms && count === stamp.count)
+      reader.fail('malformed', 'a repeated stamp spelt out', start)
     stamp.ms = ms
     stamp.count = count
   }
-  reader.low = (stamp.ms % 2 ** 16 << 16) | stamp.count
+  reader.low = ((stamp.ms % 2 ** 16) << 16) | stamp.count
   reader.high = Math.floor(stamp.ms / 2 ** 16) | 0
 }

@@ -5,9 +5,10 @@
  *
  * This file knows the shape of frames and nothing of replicas: what a frame causes is the engine's business.
  */
-import { AtomikError, type ErrorCode } from '../errors.ts'
+import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Reader } from './reader.ts'
+import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 
 export const wireVersion = 1
@@ -32,10 +33,11 @@ export const FrameType = {
 } as const
 
 /** Error codes that travel, by number. Their order is part of the format. */
-const errorCodes: readonly ErrorCode[] = [
+// biome-ignore format: one list, in wire order
+export const errorCodes: readonly ErrorCode[] = [
   'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
   'unknown-space', 'stamp', 'fork', 'closed', 'storage',
-] // biome-ignore format: one list, in wire order
+]
 
 /** 64 bits as two halves. */
 export interface Halves {
@@ -84,7 +86,11 @@ export type UplinkFrame =
       readonly salt: Halves | undefined
       readonly body: Uint8Array
     }
-  | { readonly type: 'have'; readonly lsn: number; readonly confirmed: readonly { alias: number; sequence: number }[] }
+  | {
+      readonly type: 'have'
+      readonly lsn: number
+      readonly confirmed: readonly { alias: number; sequence: number }[]
+    }
   | { readonly type: 'need'; readonly lsn: number }
 
 /** One log entry as a reader sees it. */
@@ -141,7 +147,14 @@ export function writeAuth(w: Writer, token: string): void {
 
 export function writeSubscribe(
   w: Writer,
-  frame: { attempt: number; space: string; schema: Uint8Array; epoch: Halves; lsn: number; claims: readonly Claim[] },
+  frame: {
+    attempt: number
+    space: string
+    schema: Uint8Array
+    epoch: Halves
+    lsn: number
+    claims: readonly Claim[]
+  },
 ): void {
   w.u8(FrameType.subscribe)
   w.varint(frame.attempt)
@@ -171,7 +184,11 @@ export function writeBatch(
   w.bytes(frame.body)
 }
 
-export function writeHave(w: Writer, lsn: number, confirmed: readonly { alias: number; sequence: number }[]): void {
+export function writeHave(
+  w: Writer,
+  lsn: number,
+  confirmed: readonly { alias: number; sequence: number }[],
+): void {
   w.u8(FrameType.have)
   w.varint(lsn)
   w.varint(confirmed.length)
@@ -222,7 +239,7 @@ export function writeStream(w: Writer, lsn: number, entries: readonly StreamEntr
       w.varint(entry.kind === 'own' ? 1 : 2)
       w.varint(entry.alias)
       w.varint(entry.to)
-      if (entry.kind === 'refused') w.u8(errorCodes.indexOf(entry.code))
+      if (entry.kind === 'refused') writeErrorCode(w, entry.code)
     }
   }
 }
@@ -259,12 +276,18 @@ export function writeFork(w: Writer, attempt: number, alias: number, sequence: n
   w.varint(sequence)
 }
 
+/** A code without a number travels as `malformed`; text beyond its limit is cut. */
 export function writeError(w: Writer, code: ErrorCode, fatal: boolean, text: string): void {
   const known = errorCodes.indexOf(code)
   w.u8(FrameType.error)
-  w.u8(known < 0 ? 0 : known)
+  w.u8(Math.max(0, known))
   w.u8(fatal ? 1 : 0)
-  w.text(text.slice(0, limits.errorTextBytesMax / 4))
+  const bytes = encodeUtf8(text)
+  let end = Math.min(bytes.length, limits.errorTextBytesMax)
+  // Never in the middle of a character.
+  while (end < bytes.length && (bytes[end] & 0xc0) === 0x80) end--
+  w.varint(end)
+  w.bytes(bytes.subarray(0, end))
 }
 
 function writeHeads(w: Writer, heads: readonly Head[]): void {
@@ -276,9 +299,15 @@ function writeHeads(w: Writer, heads: readonly Head[]): void {
     w.varint(head.refused.length)
     for (const { to, code } of head.refused) {
       w.varint(to)
-      w.u8(errorCodes.indexOf(code))
+      writeErrorCode(w, code)
     }
   }
+}
+
+function writeErrorCode(w: Writer, code: ErrorCode): void {
+  const number = errorCodes.indexOf(code)
+  assert(number >= 0, `the code ${code} has a number on the wire`)
+  w.u8(number)
 }
 
 // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,14 +317,20 @@ const sequenceMax = Number.MAX_SAFE_INTEGER
 /** All frames of a message from a client. @throws AtomikError with code and offset; then none of it counts */
 export function decodeUplink(message: Uint8Array): UplinkFrame[] {
   if (message.length > limits.uplinkBytesMax)
-    throw new AtomikError('oversized', `a message of ${message.length} bytes, at most ${limits.uplinkBytesMax} are read`)
+    throw new AtomikError(
+      'oversized',
+      `a message of ${message.length} bytes, at most ${limits.uplinkBytesMax} are read`,
+    )
   return decodeFrames(message, readUplink)
 }
 
 /** All frames of a message from a hub. @throws AtomikError with code and offset; then none of it counts */
 export function decodeDownlink(message: Uint8Array): DownlinkFrame[] {
   if (message.length > limits.downlinkBytesMax)
-    throw new AtomikError('oversized', `a message of ${message.length} bytes, at most ${limits.downlinkBytesMax} are read`)
+    throw new AtomikError(
+      'oversized',
+      `a message of ${message.length} bytes, at most ${limits.downlinkBytesMax} are read`,
+    )
   return decodeFrames(message, readDownlink)
 }
 
@@ -323,13 +358,16 @@ function readUplink(r: Reader): UplinkFrame {
     case FrameType.subscribe: {
       const attempt = r.varint(sequenceMax, 'attempt')
       const space = r.text(limits.spaceNameBytesMax, 'bytes in a space name')
-      if (space === '') r.fail('malformed', 'an empty space name', start)
+      if (space === '' || space.includes('\0'))
+        r.fail('malformed', 'a space name that is empty or holds a NUL', start)
       const schema = r.bytes(r.varint(limits.schemaBytesMax, 'bytes in a schema'))
       const epoch = readHalves(r)
       const lsn = r.varint(sequenceMax, 'log number')
       const claims: Claim[] = []
       for (let count = r.varint(limits.incarnationsMax, 'incarnations'); count > 0; count--) {
         const incarnation = r.bytes(16)
+        if (claims.some(claim => compareBytes(claim.incarnation, incarnation) === 0))
+          r.fail('malformed', 'an incarnation claimed twice', r.position - 16)
         const sequence = r.varint(sequenceMax, 'sequence')
         claims.push({ incarnation, sequence, label: readHalves(r) })
       }

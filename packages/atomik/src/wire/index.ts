@@ -13,6 +13,7 @@ export {
   type DownlinkFrame,
   decodeDownlink,
   decodeUplink,
+  errorCodes,
   FrameType,
   type Halves,
   type Head,

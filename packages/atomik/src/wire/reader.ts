@@ -50,7 +50,8 @@ export class Reader {
       const byte = this.#bytes[this.position++]
       value += (byte & 0x7f) * scale
       if (byte < 0x80) {
-        if (byte === 0 && i > 0) this.fail('malformed', `${what}: a varint in more bytes than it needs`, start)
+        if (byte === 0 && i > 0)
+          this.fail('malformed', `${what}: a varint in more bytes than it needs`, start)
         if (value > max) this.fail('oversized', `${what}: expected at most ${max}, got ${value}`, start)
         return value
       }

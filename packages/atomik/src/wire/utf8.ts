@@ -5,6 +5,16 @@
 
 /** The UTF-8 bytes of `text`; an unpaired surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
+  const ascii = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c >= 0x80) return encodeAny(text)
+    ascii[i] = c
+  }
+  return ascii
+}
+
+function encodeAny(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     let c = character.codePointAt(0) ?? 0xfffd
@@ -22,7 +32,16 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   let text = ''
   for (let i = 0; i < bytes.length; ) {
     const lead = bytes[i]
-    const more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1
+    const more =
+      lead < 0x80
+        ? 0
+        : lead >= 0xc2 && lead < 0xe0
+          ? 1
+          : lead >= 0xe0 && lead < 0xf0
+            ? 2
+            : lead >= 0xf0 && lead < 0xf5
+              ? 3
+              : -1
     if (more < 0 || i + more >= bytes.length) return undefined
     let c = more === 0 ? lead : lead & (0x3f >> more)
     for (let k = 1; k <= more; k++) {

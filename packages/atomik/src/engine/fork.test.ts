@@ -1,0 +1,168 @@
+/**
+ * Goal: two machines that run as one incarnation (a cloned disk, a virtual machine resumed twice) are found out, and each
+ * change of both counts once. Method: two replicas that draw the same incarnation and then different salts, on a link that can
+ * lose the answers; the hub's total is compared with what was added.
+ */
+import { describe, expect, it } from 'vitest'
+import { counter, Schema, table } from '../schema/index.ts'
+import { decodeUplink } from '../wire/index.ts'
+import { Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } from './index.ts'
+
+const schema = new Schema({ cells: table({ sum: counter() }) })
+
+/** The first four draws make the incarnation: equal for both copies. */
+function copyOf(seed: number, own: number): () => number {
+  const [shared, salts] = [new SeededRandom(seed), new SeededRandom(own)]
+  let draws = 0
+  return () => (draws++ < 4 ? shared.next32() : salts.next32())
+}
+
+class Bench {
+  now = 1000
+  readonly space: Space
+  readonly replicas: Replica[] = []
+  readonly connections: (number | undefined)[] = []
+  readonly refusals: string[] = []
+  /** Answers of the hub that do not arrive. */
+  isDeaf = false
+  #next = 1
+
+  constructor(seeds: readonly [number, number][]) {
+    const random = new SeededRandom(99)
+    this.space = new Space('s', schema, undefined, this.now, { random32: () => random.next32() })
+    for (const [shared, own] of seeds)
+      this.replicas.push(new Replica({ schema, space: 's', random32: copyOf(shared, own) }))
+  }
+
+  connect(i: number): void {
+    const before = this.connections[i]
+    if (before !== undefined) {
+      this.space.leave(before)
+      this.replicas[i].step(this.now, { type: 'close' }, [])
+    }
+    this.connections[i] = this.#next++
+    const actions: ReplicaAction[] = []
+    this.replicas[i].step(this.now, { type: 'open' }, actions)
+    this.carryUp(i, actions)
+  }
+
+  add(i: number, by: number): void {
+    const replica = this.replicas[i]
+    const row = replica.row(0, 'x')
+    replica.change(this.now, edit => edit.add(0, row, 1, by, 0))
+    const actions: ReplicaAction[] = []
+    replica.flush(this.now, actions)
+    this.carryUp(i, actions)
+  }
+
+  carryUp(i: number, actions: readonly ReplicaAction[]): void {
+    for (const action of actions) {
+      if (action.type === 'fail') this.refusals.push(action.error.code)
+      if (action.type !== 'send') continue
+      const connection = this.connections[i] ?? 0
+      const out: SpaceAction[] = []
+      for (const frame of decodeUplink(action.bytes)) {
+        if (frame.type === 'subscribe') this.space.subscribe(this.now, connection, frame, true, out)
+        else if (frame.type !== 'hello' && frame.type !== 'auth')
+          this.space.receive(this.now, connection, frame, out)
+      }
+      this.space.commit(out)
+      this.carryDown(out)
+    }
+  }
+
+  carryDown(actions: readonly SpaceAction[]): void {
+    for (const action of actions) {
+      if (action.type === 'commit') {
+        const out: SpaceAction[] = []
+        this.space.committed(this.now, action.lsn, out)
+        this.carryDown(out)
+      } else if (action.type === 'send' && !this.isDeaf) {
+        const i = this.connections.indexOf(action.connection)
+        if (i < 0) continue
+        const out: ReplicaAction[] = []
+        this.replicas[i].step(this.now, { type: 'message', bytes: action.bytes }, out)
+        this.carryUp(i, out)
+      }
+    }
+  }
+
+  settle(): void {
+    for (let step = 0; step < 400; step++) {
+      this.now += 50
+      const out: SpaceAction[] = []
+      this.space.tick(this.now, out)
+      this.carryDown(out)
+      this.replicas.forEach((replica, i) => {
+        const actions: ReplicaAction[] = []
+        replica.step(this.now, { type: 'tick' }, actions)
+        this.carryUp(i, actions)
+      })
+    }
+  }
+
+  sumAt(replica: Replica): number {
+    const out = new Int32Array(2 * schema.layouts[0].words)
+    replica.readRow(0, replica.row(0, 'x'), out)
+    return out[2]
+  }
+}
+
+describe('two copies of one replica', () => {
+  it('that both write: the hub sees the fork, and every change of both counts once', () => {
+    const bench = new Bench([
+      [5, 1],
+      [5, 2],
+    ])
+    bench.connect(0)
+    bench.connect(1)
+    for (let i = 0; i < 10; i++) {
+      bench.add(0, 1)
+      bench.add(1, 100)
+    }
+    bench.settle()
+    expect(bench.space.stats.forks).toBeGreaterThan(0)
+    expect(bench.replicas[0].stats.forks + bench.replicas[1].stats.forks).toBeGreaterThan(0)
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1010, 1010])
+    expect(bench.replicas.map(replica => replica.pendingChanges)).toEqual([0, 0])
+    expect(bench.refusals).toEqual([])
+  })
+
+  it('whose original was acknowledged before the copy woke up: nothing of either is lost', () => {
+    const bench = new Bench([
+      [6, 1],
+      [6, 2],
+    ])
+    bench.connect(0)
+    for (let i = 0; i < 5; i++) bench.add(0, 1)
+    bench.settle()
+    expect(bench.replicas[0].pendingChanges).toBe(0)
+    bench.add(1, 100) // offline, under the same incarnation
+    bench.add(1, 100)
+    bench.connect(1)
+    bench.settle()
+    bench.add(0, 1)
+    bench.settle()
+    expect(bench.space.stats.forks).toBeGreaterThan(0)
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([206, 206])
+  })
+
+  it('without copies nothing is ever called a fork, also when answers are lost and all is sent again', () => {
+    const bench = new Bench([
+      [7, 1],
+      [8, 2],
+    ])
+    bench.connect(0)
+    bench.connect(1)
+    for (let i = 0; i < 20; i++) {
+      bench.isDeaf = i % 3 === 0
+      bench.add(0, 1)
+      bench.add(1, 100)
+      if (i % 4 === 0) bench.connect(i % 2)
+    }
+    bench.isDeaf = false
+    bench.settle()
+    expect(bench.space.stats.forks).toBe(0)
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([2020, 2020])
+  })
+})

@@ -1,0 +1,331 @@
+/**
+ * Goal: whatever bytes come, a decoder gives frames it would write again byte for byte, or one typed error. Method: every
+ * truncation of every golden message; 100,000 seeded mutations that know where bytes matter (lengths, counts, types), of messages and
+ * of deltas; the edges of every limit. A failure names the step and its bytes.
+ */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { directoryFor, layoutsOf } from '../../../../spec/vectors/decode.ts'
+import type { DeltaCase } from '../../../../spec/vectors/generate-codec.ts'
+import { encodeFrames, type Frame, frameCases } from '../../../../spec/vectors/generate-frames.ts'
+import { hexBytes, parseBytes } from '../../../../spec/vectors/text.ts'
+import { SeededRandom } from '../engine/random.ts'
+import { AtomikError, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { decodeDelta, encodeDelta } from './delta.ts'
+import { decodeDownlink, decodeUplink, writeError, writeStream } from './frames.ts'
+import { Reader } from './reader.ts'
+import { compareBytes, encodeUtf8 } from './utf8.ts'
+import { Writer } from './writer.ts'
+
+type Direction = 'up' | 'down'
+const vectors = (name: string) =>
+  readFileSync(new URL(`../../../../spec/vectors/${name}`, import.meta.url), 'utf8')
+const golden = (
+  JSON.parse(vectors('frames.json')) as {
+    messages: { name: string; direction: Direction; frames: unknown[]; bytes: string }[]
+  }
+).messages.map(one => ({ ...one, bytes: parseBytes(one.bytes) }))
+const { deltas } = JSON.parse(vectors('codec.json')) as { deltas: DeltaCase[] }
+
+const decode = (direction: Direction, bytes: Uint8Array): Frame[] =>
+  direction === 'up' ? decodeUplink(bytes) : decodeDownlink(bytes)
+
+function codeOf(play: () => unknown): ErrorCode | 'none' {
+  try {
+    play()
+  } catch (error) {
+    if (error instanceof AtomikError) return error.code
+    throw error
+  }
+  return 'none'
+}
+
+describe('every golden message', () => {
+  it.each(golden)(
+    '$direction: $name, is refused at every truncation that is not a frame’s end',
+    ({ direction, bytes }) => {
+      const whole = decode(direction, bytes).length
+      let ends = 0
+      for (let end = 0; end < bytes.length; end++) {
+        const part = bytes.slice(0, end)
+        const code = codeOf(() => {
+          const frames = decode(direction, part)
+          ends++
+          if (compareBytes(encodeFrames(frames), part) !== 0) throw new Error(`another meaning at ${end}`)
+        })
+        if (code !== 'none' && code !== 'truncated') throw new Error(`${code} at ${end}`)
+      }
+      expect(ends).toBe(whole - 1)
+    },
+  )
+
+  it.each(golden)('$direction: $name, is refused by the other direction', ({ direction, bytes }) => {
+    expect(codeOf(() => decode(direction === 'up' ? 'down' : 'up', bytes))).toBe('malformed')
+  })
+})
+
+/** Numbers that stand on edges, as varints. */
+const edges = [
+  0,
+  1,
+  63,
+  64,
+  127,
+  128,
+  255,
+  256,
+  1024,
+  1025,
+  4096,
+  65_535,
+  65_536,
+  2 ** 20,
+  2 ** 22,
+  2 ** 24,
+  2 ** 26,
+]
+const edgeBytes = [...edges, 2 ** 31, 2 ** 32, 2 ** 48, 2 ** 53 - 1].map(value => {
+  const w = new Writer()
+  w.varint(value)
+  return w.finish()
+})
+edgeBytes.push(parseBytes('8000'), parseBytes('ffffffffffffff7f'), parseBytes('ffffffffffffffffff01'))
+
+/** Damages a copy in one to four places, as disks, networks and people do. */
+function mutate(random: SeededRandom, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
+  let now = bytes
+  const splice = (at: number, drop: number, insert: Uint8Array) => {
+    const next = new Uint8Array(now.length - drop + insert.length)
+    next.set(now.subarray(0, at))
+    next.set(insert, at)
+    next.set(now.subarray(at + drop), at + insert.length)
+    now = next
+  }
+  for (let times = 1 + random.below(4); times > 0; times--) {
+    const at = random.below(now.length + 1)
+    const rest = now.length - at
+    const kind = random.below(9)
+    if (kind === 0 && rest > 0) splice(at, 1, Uint8Array.of(now[at] ^ (1 << random.below(8))))
+    else if (kind === 1 && rest > 0) splice(at, 1, Uint8Array.of([0, 1, 0x7f, 0x80, 0xff][random.below(5)]))
+    else if (kind === 2) splice(at, Math.min(rest, 1 + random.below(8)), new Uint8Array(0))
+    else if (kind === 3)
+      splice(
+        at,
+        0,
+        Uint8Array.from({ length: 1 + random.below(8) }, () => random.below(256)),
+      )
+    else if (kind === 4) {
+      // A varint, whole, by one on an edge: lengths and counts.
+      let end = at
+      while (end < now.length && now[end] >= 0x80) end++
+      splice(at, Math.min(end + 1, now.length) - at, edgeBytes[random.below(edgeBytes.length)])
+    } else if (kind === 5 && rest > 0)
+      splice(at, 1, Uint8Array.of((now[at] + (random.below(2) === 0 ? 1 : 255)) & 255))
+    else if (kind === 6) splice(at, 0, now.slice(at, at + random.below(24)))
+    else if (kind === 7) {
+      const other = others[random.below(others.length)]
+      const from = random.below(other.length + 1)
+      splice(at, rest, other.subarray(from))
+    } else if (kind === 8) splice(0, now.length, now.slice(0, at))
+  }
+  return now
+}
+
+const messageSteps = 70_000
+const deltaSteps = 30_000
+
+describe(`${messageSteps + deltaSteps} seeded mutations`, () => {
+  it('of messages: frames that are written again as they were, or a typed error', () => {
+    const random = new SeededRandom(7)
+    const bytesOf = (direction: Direction) =>
+      golden.filter(one => one.direction === direction && one.bytes.length < 400).map(one => one.bytes)
+    const pools = { up: bytesOf('up'), down: bytesOf('down') }
+    const seen: Record<string, number> = {}
+    for (let step = 0; step < messageSteps; step++) {
+      const direction: Direction = step % 2 === 0 ? 'up' : 'down'
+      const pool = pools[direction]
+      const bytes = mutate(random, pool[random.below(pool.length)], pool)
+      let outcome: string
+      try {
+        const frames = decode(direction, bytes)
+        outcome = compareBytes(encodeFrames(frames), bytes) === 0 ? 'accepted' : 'another spelling'
+      } catch (error) {
+        outcome =
+          error instanceof AtomikError && (error.offset ?? -1) <= bytes.length ? error.code : String(error)
+      }
+      seen[outcome] = (seen[outcome] ?? 0) + 1
+      if (!outcomes.includes(outcome))
+        throw new Error(`step ${step}, ${direction} ${hexBytes(bytes)}: ${outcome}`)
+    }
+    // The mutator reaches what it should: neither all refused nor all accepted, and every way to be refused.
+    for (const outcome of outcomes)
+      if (outcome !== 'range' && outcome !== 'width')
+        expect([outcome, seen[outcome] ?? 0]).not.toEqual([outcome, 0])
+    const { accepted = 0 } = seen
+    expect(accepted).toBeGreaterThan(messageSteps / 20)
+    expect(accepted).toBeLessThan(messageSteps / 2)
+  }, 30_000)
+
+  it('of deltas: rows that are written again as they were, or a typed error', () => {
+    const random = new SeededRandom(8)
+    const pool = deltas.map(one => ({ ...one, bytes: parseBytes(one.bytes), layouts: layoutsOf(one.schema) }))
+    const seen: Record<string, number> = {}
+    for (let step = 0; step < deltaSteps; step++) {
+      const one = pool[random.below(pool.length)]
+      const bytes = mutate(
+        random,
+        one.bytes,
+        pool.filter(other => other.schema === one.schema).map(other => other.bytes),
+      )
+      let outcome: string
+      try {
+        outcome = respell(bytes, one) ? 'accepted' : 'another spelling'
+      } catch (error) {
+        outcome =
+          error instanceof AtomikError && (error.offset ?? -1) <= bytes.length ? error.code : String(error)
+      }
+      seen[outcome] = (seen[outcome] ?? 0) + 1
+      if (!outcomes.includes(outcome) || outcome === 'version')
+        throw new Error(`step ${step}, ${one.name} (${one.naming}) ${hexBytes(bytes)}: ${outcome}`)
+    }
+    for (const outcome of outcomes)
+      if (outcome !== 'version') expect([outcome, seen[outcome] ?? 0]).not.toEqual([outcome, 0])
+  }, 30_000)
+})
+
+const outcomes = ['accepted', 'truncated', 'malformed', 'oversized', 'range', 'width', 'version']
+
+/** Decodes, and encodes again under the naming that the bytes used. */
+function respell(
+  bytes: Uint8Array,
+  one: Pick<DeltaCase, 'known' | 'naming' | 'stampBaseMs'> & { layouts: ReturnType<typeof layoutsOf> },
+) {
+  const r = new Reader(bytes)
+  const { delta, named } = decodeDelta(r, one.layouts, directoryFor(one.known, one.naming), one.stampBaseMs)
+  if (!r.done) r.fail('malformed', 'bytes after the end of a delta')
+  const known = one.layouts.map((_, table) => one.known[table] ?? [])
+  const keyOf = (table: number, row: number) =>
+    named.find(n => n.table === table && n.row === row)?.key ?? known[table][row]
+  const isNamed = (table: number, row: number) => named.some(n => n.table === table && n.row === row)
+  // On a downlink the first few named rows of a table took numbers; how many is what the bytes decided.
+  const fresh = known.map(() => 0)
+  const most = known.map((_, table) =>
+    one.naming === 'downlink' ? named.filter(n => n.table === table).length : 0,
+  )
+  while (true) {
+    const w = new Writer()
+    const numberOf = (table: number, row: number) => {
+      if (!isNamed(table, row)) return row
+      const position = named.filter(n => n.table === table).findIndex(n => n.row === row)
+      return position < fresh[table] ? known[table].length + position : -1
+    }
+    const knownRows = (table: number) => known[table].length
+    encodeDelta(w, delta, { numberOf, keyOf, knownRows }, one.stampBaseMs)
+    if (compareBytes(w.finish(), bytes) === 0) return true
+    let table = 0
+    while (table < fresh.length && fresh[table] === most[table]) fresh[table++] = 0
+    if (table === fresh.length) return false
+    fresh[table]++
+  }
+}
+
+describe('limits of messages', () => {
+  const hello = (direction: Direction) => (direction === 'up' ? '0600' : '150000')
+  it.each([
+    ['up', limits.uplinkBytesMax],
+    ['down', limits.downlinkBytesMax],
+  ] as const)('%s: %i bytes are read, one more is not', (direction, max) => {
+    const filled = new Uint8Array(max + 1)
+    const frame = parseBytes(hello(direction))
+    // The error comes from the size: the bytes themselves are nonsense from some point on.
+    filled.set(frame)
+    expect(codeOf(() => decode(direction, filled))).toBe('oversized')
+    expect(codeOf(() => decode(direction, filled.subarray(0, max)))).toBe('malformed')
+  })
+
+  it('takes the largest batch that fits a message', () => {
+    const body = new Uint8Array(limits.uplinkBytesMax - 7)
+    const message = encodeFrames([{ type: 'batch', alias: 0, from: 0, to: 1, salt: undefined, body }])
+    expect(message.length).toBe(limits.uplinkBytesMax)
+    expect(decodeUplink(message)).toHaveLength(1)
+  })
+
+  it('takes 64 incarnations, heads and confirmations, and 1,024 refusals', () => {
+    const claims = Array.from({ length: 64 }, (_, i) => ({
+      incarnation: new Uint8Array(16).fill(i),
+      sequence: i,
+      label: { low: i, high: 0 },
+    }))
+    const zero = { low: 0, high: 0 }
+    const subscribe: Frame = {
+      type: 'subscribe',
+      attempt: 1,
+      space: 's'.repeat(120),
+      schema: new Uint8Array(limits.schemaBytesMax),
+      epoch: zero,
+      lsn: 0,
+      claims,
+    }
+    const have: Frame = {
+      type: 'have',
+      lsn: 0,
+      confirmed: claims.map((_, alias) => ({ alias, sequence: 1 })),
+    }
+    const refused = Array.from({ length: limits.unconfirmedBatchesMax }, (_, to) => ({
+      to,
+      code: 'stamp' as const,
+    }))
+    const heads = claims.map(({ label, sequence }, alias) => ({ alias, sequence, label, refused }))
+    const ack: Frame = { type: 'ack', lsn: 0, digest: zero, heads }
+    expect(decodeUplink(encodeFrames([subscribe, have]))).toEqual([subscribe, have])
+    expect(decodeDownlink(encodeFrames([ack]))).toEqual([ack])
+  })
+
+  it('believes no count: what is announced and not there costs no memory', () => {
+    const before = process.memoryUsage().arrayBuffers
+    const claims: [Direction, string][] = [
+      ['up', '02 8020'],
+      ['up', '04 00 00 01 808040'],
+      ['up', '05 00 40'],
+      ['down', '11 00 80808008'],
+      ['down', '11 00 01 80808020'],
+      ['down', '12 00 01 00 80808020'],
+      ['down', '13 00 01 40'],
+    ]
+    for (const [direction, bytes] of claims)
+      expect(codeOf(() => decode(direction, parseBytes(bytes.replaceAll(' ', ''))))).toBe('truncated')
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
+  })
+})
+
+describe('error frames', () => {
+  const textOf = (text: string) => {
+    const w = new Writer()
+    writeError(w, 'storage', true, text)
+    const [frame] = decodeDownlink(w.finish())
+    return frame.type === 'error' ? frame.text : undefined
+  }
+  it('cut long text between characters', () => {
+    expect(textOf('x'.repeat(1024))).toBe('x'.repeat(1024))
+    expect(textOf('x'.repeat(1025))).toBe('x'.repeat(1024))
+    expect(textOf(`${'x'.repeat(1023)}é`)).toBe('x'.repeat(1023))
+    expect(textOf('é'.repeat(600))).toBe('é'.repeat(512))
+    expect(textOf('\u{1f6eb}'.repeat(300))).toBe('\u{1f6eb}'.repeat(256))
+    expect(encodeUtf8(textOf(`xx${'\u{1f6eb}'.repeat(300)}`) ?? '').length).toBe(1022)
+  })
+  it('carry a code without a number as malformed', () => {
+    const w = new Writer()
+    writeError(w, 'lane', false, '')
+    expect(decodeDownlink(w.finish())).toEqual([{ type: 'error', code: 'malformed', fatal: false, text: '' }])
+  })
+  it('are the only place for such a code: elsewhere it is a bug', () => {
+    expect(() => writeStream(new Writer(), 0, [{ kind: 'refused', alias: 0, to: 1, code: 'lane' }])).toThrow(
+      'invariant',
+    )
+  })
+})
+
+it('the golden messages are those of the generator', () => {
+  expect(golden.map(one => one.name)).toEqual(frameCases.map(one => one.name))
+})

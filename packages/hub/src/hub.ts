@@ -1,0 +1,384 @@
+/**
+ * The hub: many spaces behind one port. WebSocket for clients, HTTP for health, metrics and the page. It listens on the
+ * loopback unless told otherwise, and beyond it only with a token.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { AtomikError, type ErrorCode, limits, Schema } from 'atomik'
+import { MemoryStorage } from 'atomik/adapters'
+import { listSpaces, loadSpace, type Storage } from 'atomik/engine'
+import { LmdbStorage } from 'atomik/storage/lmdb'
+import { decodeUplink, type UplinkFrame, Writer, writeError } from 'atomik/wire'
+import { type Logger, pino } from 'pino'
+import sirv from 'sirv'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type Access, openAccess, type Principal, tokenAccess } from './access.ts'
+import { HubMetrics } from './metrics.ts'
+import { type Peer, SpaceHost } from './space-host.ts'
+
+export interface HubOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Default 7077; 0 takes any free port. */
+  readonly port?: number
+  /** Folder of the durable store; without it the hub forgets everything when it stops. */
+  readonly store?: string
+  /** Required as soon as the hub listens beyond the loopback. */
+  readonly token?: string
+  /** A second token that may only read. */
+  readonly readToken?: string
+  /** Folder of the page served at `/`. */
+  readonly page?: string
+  /** Origins of pages, besides the hub's own, whose scripts may connect. */
+  readonly origins?: readonly string[]
+  readonly logger?: Logger
+  /** Stamps further ahead of this clock are refused. Default 10 minutes. */
+  readonly skewMsMax?: number
+  /** Spaces that may exist at once. Default 1,000. */
+  readonly spacesMax?: number
+}
+
+/** Above this many unsent bytes a reader is congested, below a quarter of it no more. */
+const congestedBytes = 256 * 1024
+/** Time a connection has to introduce itself. */
+const greetingMs = 5000
+const tickMs = 100
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
+
+interface Client extends Peer {
+  readonly socket: WebSocket
+  readonly tcp: Socket
+  host: SpaceHost | undefined
+  token: string | undefined
+  greeted: boolean
+  congested: boolean
+}
+
+export class Hub {
+  readonly spaces = new Map<string, SpaceHost>()
+  readonly log: Logger
+  readonly metrics: HubMetrics
+  readonly #options: HubOptions
+  readonly #storage: Storage
+  readonly #access: Access
+  readonly #server: Server
+  readonly #sockets: WebSocketServer
+  readonly #clients = new Map<number, Client>()
+  readonly #ticker: ReturnType<typeof setInterval>
+  readonly #page: ReturnType<typeof sirv> | undefined
+  /** Bytes of connections that are gone. */
+  #past = { received: 0, sent: 0 }
+  #nextId = 1
+  #stopping = false
+
+  private constructor(options: HubOptions, storage: Storage) {
+    this.#options = options
+    this.#storage = storage
+    this.log = options.logger ?? pino({ level: 'silent' })
+    this.#access =
+      options.token === undefined
+        ? openAccess
+        : tokenAccess({
+            write: options.token,
+            ...(options.readToken !== undefined && { read: options.readToken }),
+          })
+    this.#page = options.page === undefined ? undefined : sirv(options.page, { etag: true, single: false })
+    this.metrics = new HubMetrics({
+      spaces: this.spaces,
+      connections: () => this.#clients.size,
+      traffic: () => this.traffic(),
+    })
+    this.#server = createServer((request, response) => this.#http(request, response))
+    this.#sockets = new WebSocketServer({
+      server: this.#server,
+      perMessageDeflate: false,
+      maxPayload: limits.uplinkBytesMax,
+      verifyClient: ({ req }: { req: IncomingMessage }) => this.#originAllowed(req),
+    })
+    // The server's own errors are reported by `start`; the WebSocket server repeats them here.
+    this.#sockets.on('error', () => {})
+    this.#sockets.on('connection', (socket, request) => this.#connect(socket, request.socket))
+    this.#ticker = setInterval(() => {
+      for (const host of this.spaces.values()) host.tick()
+    }, tickMs)
+  }
+
+  /**
+   * Opens the store and listens.
+   * @throws AtomikError `storage` (damaged or not writable), `network` (port in use), `unauthorized` (no token for the
+   * outside world)
+   */
+  static async start(options: HubOptions = {}): Promise<Hub> {
+    const host = options.host ?? '127.0.0.1'
+    if (!loopback.has(host) && options.token === undefined)
+      throw new AtomikError(
+        'unauthorized',
+        `a hub that listens on ${host} needs a token: others can reach it`,
+      )
+    const storage =
+      options.store === undefined ? new MemoryStorage() : await LmdbStorage.open({ path: options.store })
+    const hub = new Hub(options, storage)
+    try {
+      for (const name of listSpaces(storage)) hub.#open(name, undefined)
+      await new Promise<void>((resolve, reject) => {
+        hub.#server.once('error', reject)
+        hub.#server.listen(options.port ?? 7077, host, resolve)
+      })
+    } catch (cause) {
+      clearInterval(hub.#ticker)
+      await storage.close()
+      if (cause instanceof AtomikError) throw cause
+      const code = (cause as NodeJS.ErrnoException).code
+      const why =
+        code === 'EADDRINUSE'
+          ? 'the port is in use'
+          : code === 'EACCES'
+            ? 'not allowed to use this port'
+            : String(cause)
+      throw new AtomikError('network', `cannot listen on ${host}:${options.port ?? 7077}: ${why}`, { cause })
+    }
+    hub.log.info({ host, port: hub.port, spaces: hub.spaces.size }, 'listening')
+    return hub
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Bytes all sockets carried so far, handshakes and framing included. */
+  traffic(): { received: number; sent: number } {
+    let { received, sent } = this.#past
+    for (const { tcp } of this.#clients.values()) {
+      received += tcp.bytesRead
+      sent += tcp.bytesWritten
+    }
+    return { received, sent }
+  }
+
+  /** Stops listening, makes durable what was accepted, lets everyone go, closes the store. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    clearInterval(this.#ticker)
+    for (const host of this.spaces.values()) await host.drain()
+    for (const client of this.#clients.values()) client.close(1001, 'the hub is stopping')
+    this.#sockets.close()
+    await new Promise<void>(resolve => {
+      this.#server.close(() => resolve())
+      setTimeout(() => {
+        for (const client of this.#clients.values()) client.socket.terminate()
+        this.#server.closeAllConnections()
+      }, 500).unref()
+    })
+    await this.#storage.close()
+    this.log.info('stopped')
+  }
+
+  // ── clients ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * A name that somebody else's DNS points at the loopback must not make his page ours: a hub that only this machine
+   * reaches answers to this machine's names alone.
+   */
+  #hostAllowed(request: IncomingMessage): boolean {
+    if (!loopback.has(this.#options.host ?? '127.0.0.1')) return true
+    const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(request.headers.host ?? '')?.[1]
+    return name !== undefined && loopback.has(name.replace(/^\[|\]$/g, '').toLowerCase())
+  }
+
+  /** Scripts of other pages must not reach a hub behind a browser's back: only our own page, and those named. */
+  #originAllowed(request: IncomingMessage): boolean {
+    const { origin, host } = request.headers
+    if (!this.#hostAllowed(request)) return false
+    if (origin === undefined) return true
+    if (this.#options.origins?.includes(origin)) return true
+    try {
+      return new URL(origin).host === host
+    } catch {
+      return false
+    }
+  }
+
+  #connect(socket: WebSocket, tcp: Socket): void {
+    const client: Client = {
+      id: this.#nextId++,
+      socket,
+      tcp,
+      host: undefined,
+      token: undefined,
+      greeted: false,
+      congested: false,
+      send: bytes => this.#send(client, bytes),
+      close: (code, reason) => socket.close(code, reason),
+    }
+    this.#clients.set(client.id, client)
+    const deadline = setTimeout(() => {
+      if (client.host === undefined) socket.close(4001, 'no subscription in time')
+    }, greetingMs)
+    socket.binaryType = 'nodebuffer'
+    socket.on('message', (data, isBinary) => {
+      if (!isBinary) return this.#reject(client, new AtomikError('malformed', 'expected binary messages'))
+      this.#message(client, data as Buffer)
+    })
+    socket.on('error', error => this.log.debug({ client: client.id, error: error.message }, 'socket error'))
+    socket.on('close', () => {
+      clearTimeout(deadline)
+      this.#clients.delete(client.id)
+      this.#past.received += tcp.bytesRead
+      this.#past.sent += tcp.bytesWritten
+      client.host?.leave(client)
+    })
+  }
+
+  #message(client: Client, bytes: Uint8Array): void {
+    try {
+      for (const frame of decodeUplink(bytes)) this.#frame(client, frame)
+    } catch (error) {
+      if (!(error instanceof AtomikError)) throw error
+      this.#reject(client, error)
+    }
+  }
+
+  #frame(client: Client, frame: UplinkFrame): void {
+    if (frame.type === 'hello') client.greeted = true
+    else if (!client.greeted) throw new AtomikError('malformed', `a ${frame.type} frame before hello`)
+    else if (frame.type === 'auth') client.token = frame.token
+    else if (frame.type === 'subscribe') this.#subscribe(client, frame)
+    else if (client.host !== undefined) client.host.receive(client, frame)
+    // Before the subscription the network may have put a later frame first: it will come again.
+  }
+
+  #subscribe(client: Client, frame: UplinkFrame & { type: 'subscribe' }): void {
+    const principal = this.#access.authenticate(client.token, frame.space)
+    if (principal === undefined)
+      throw new AtomikError(
+        'unauthorized',
+        client.token === undefined ? 'a token is required' : 'the token is wrong',
+      )
+    if (client.host !== undefined && client.host.space.name !== frame.space)
+      throw new AtomikError('malformed', 'a connection serves one space')
+    let host = this.spaces.get(frame.space)
+    if (host === undefined) {
+      if (!principal.canWrite) throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
+      if (this.spaces.size >= (this.#options.spacesMax ?? 1000))
+        throw new AtomikError('oversized', `this hub has its ${this.spaces.size} spaces`)
+      host = this.#open(frame.space, Schema.decode(frame.schema))
+    }
+    client.host = host
+    host.subscribe(client, frame, principal.canWrite)
+  }
+
+  #open(name: string, schema: Schema | undefined): SpaceHost {
+    const known = schema ?? loadSpace(this.#storage, name)?.schema
+    if (known === undefined) throw new AtomikError('storage', `space ${name} is not in the store`)
+    const host = new SpaceHost(
+      name,
+      known,
+      this.#storage,
+      {
+        fork: (space, incarnation) =>
+          this.log.warn({ space, incarnation }, 'fork: a client is a copy of another'),
+        failed: (space, error) => {
+          this.log.error(
+            { space, error: error instanceof Error ? error.message : String(error) },
+            'cannot write',
+          )
+          if (this.spaces.get(space) === host) this.spaces.delete(space)
+        },
+        committed: (_space, seconds) => this.metrics.commitSeconds.observe(seconds),
+      },
+      this.#options.skewMsMax === undefined ? {} : { skewMsMax: this.#options.skewMsMax },
+    )
+    this.spaces.set(name, host)
+    return host
+  }
+
+  /** One clear answer, then the door. */
+  #reject(client: Client, error: AtomikError): void {
+    this.metrics.rejected.inc({ code: error.code })
+    this.log.info({ client: client.id, code: error.code, reason: error.message }, 'rejected')
+    const w = new Writer()
+    writeError(w, error.code, isFinal(error.code), error.message)
+    client.send(w.finish())
+    client.close(isFinal(error.code) ? 4003 : 4002, error.code)
+  }
+
+  #send(client: Client, bytes: Uint8Array): void {
+    const { socket } = client
+    if (socket.readyState !== socket.OPEN) return
+    socket.send(bytes, () => {
+      if (!client.congested || socket.bufferedAmount > congestedBytes / 4) return
+      client.congested = false
+      client.host?.congestion(client, false)
+    })
+    if (client.congested || socket.bufferedAmount <= congestedBytes) return
+    client.congested = true
+    client.host?.congestion(client, true)
+  }
+
+  // ── HTTP ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #http(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '/').split('?')[0]
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(response, 405, 'only GET is served here\n')
+    } else if (!this.#hostAllowed(request)) {
+      answer(response, 421, 'this hub answers to the names of this machine only\n')
+    } else if (path === '/healthz') {
+      answer(response, this.#stopping ? 503 : 200, this.#stopping ? 'stopping\n' : 'ok\n')
+    } else if (path === '/metrics' && this.#principalOf(request, '') === undefined) {
+      answer(response, 401, 'a token is required\n')
+    } else if (path === '/metrics') {
+      this.metrics.registry.metrics().then(
+        text => answer(response, 200, text, this.metrics.registry.contentType),
+        error => answer(response, 500, `${error}\n`),
+      )
+    } else if (path === '/spaces') {
+      this.#describe(request, response)
+    } else if (this.#page === undefined) {
+      answer(response, 404, 'not found\n')
+    } else {
+      this.#page(request, response, () => answer(response, 404, 'not found\n'))
+    }
+  }
+
+  #principalOf(request: IncomingMessage, space: string): Principal | undefined {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    return this.#access.authenticate(token, space)
+  }
+
+  /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
+  #describe(request: IncomingMessage, response: ServerResponse): void {
+    const spaces = [...this.spaces]
+      .filter(([name]) => this.#principalOf(request, name) !== undefined)
+      .map(([name, { space }]) => ({
+        name,
+        schema: space.schema.description,
+        schemaHash: space.schema.hash,
+        lsn: space.durableLsn,
+        readers: space.connectionCount,
+        rows: Object.fromEntries(
+          space.schema.names.map((table, t) => [table, space.reference.tables[t].count]),
+        ),
+        stats: space.stats,
+      }))
+    if (spaces.length === 0 && this.spaces.size > 0) answer(response, 401, 'a token is required\n')
+    else answer(response, 200, `${JSON.stringify(spaces, null, 2)}\n`, 'application/json')
+  }
+}
+
+/** Errors that trying again will not mend. */
+function isFinal(code: ErrorCode): boolean {
+  return code === 'version' || code === 'schema' || code === 'unauthorized' || code === 'unknown-space'
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
+  response.end(text)
+}

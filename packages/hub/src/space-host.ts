@@ -1,0 +1,150 @@
+/**
+ * Runs one space: hands the engine time, messages and a disk, and carries out what it asks. One commit is under way at a
+ * time; what arrives meanwhile goes into the next, so the disk sets the pace and nobody waits in line.
+ *
+ * When the disk fails, everything unsaved was told to nobody: the space is dropped, its clients are sent away and come back to
+ * the state on disk.
+ */
+import { AtomikError, type Schema } from 'atomik'
+import { loadSpace, Space, type SpaceAction, type Storage } from 'atomik/engine'
+import type { UplinkFrame } from 'atomik/wire'
+
+/** What a space needs of a connected client. */
+export interface Peer {
+  readonly id: number
+  send(bytes: Uint8Array): void
+  close(code: number, reason: string): void
+}
+
+export interface SpaceEvents {
+  /** A client turned out to be a copy of another. */
+  fork(space: string, incarnation: string): void
+  /** The space could not be written and is no longer served from memory. */
+  failed(space: string, error: unknown): void
+  /** A commit took this long. */
+  committed(space: string, seconds: number): void
+}
+
+export class SpaceHost {
+  readonly space: Space
+  readonly #storage: Storage
+  readonly #events: SpaceEvents
+  readonly #peers = new Map<number, Peer>()
+  #turn = false
+  #failed = false
+  #writing: Promise<void> = Promise.resolve()
+
+  /**
+   * Opens a space as it was stored, or a new one.
+   * @throws AtomikError `storage` when what is stored is damaged
+   */
+  constructor(
+    name: string,
+    schema: Schema,
+    storage: Storage,
+    events: SpaceEvents,
+    options: { skewMsMax?: number },
+  ) {
+    const image = loadSpace(storage, name)
+    this.#storage = storage
+    this.#events = events
+    this.space = new Space(name, image?.schema ?? schema, image, Date.now(), {
+      random32: () => crypto.getRandomValues(new Uint32Array(1))[0],
+      ...options,
+    })
+    this.#endOfTurn()
+  }
+
+  /** @throws AtomikError what the engine makes of the frame; nothing was applied */
+  subscribe(peer: Peer, frame: UplinkFrame & { type: 'subscribe' }, canWrite: boolean): void {
+    this.#requireHealthy()
+    this.#peers.set(peer.id, peer)
+    const actions: SpaceAction[] = []
+    this.space.subscribe(Date.now(), peer.id, frame, canWrite, actions)
+    this.#perform(actions)
+  }
+
+  /** @throws AtomikError what the engine makes of the frame; nothing was applied */
+  receive(peer: Peer, frame: UplinkFrame): void {
+    this.#requireHealthy()
+    const actions: SpaceAction[] = []
+    this.space.receive(Date.now(), peer.id, frame, actions)
+    this.#perform(actions)
+    this.#endOfTurn()
+  }
+
+  leave(peer: Peer): void {
+    this.#peers.delete(peer.id)
+    this.space.leave(peer.id)
+  }
+
+  congestion(peer: Peer, congested: boolean): void {
+    const actions: SpaceAction[] = []
+    this.space.congestion(Date.now(), peer.id, congested, actions)
+    this.#perform(actions)
+  }
+
+  tick(): void {
+    if (this.#failed) return
+    const actions: SpaceAction[] = []
+    this.space.tick(Date.now(), actions)
+    this.#perform(actions)
+  }
+
+  get peers(): Iterable<Peer> {
+    return this.#peers.values()
+  }
+
+  /** Resolves when all that was accepted so far is on disk. */
+  async drain(): Promise<void> {
+    this.#commit()
+    while (!this.#failed && this.space.durableLsn < this.space.lsn) await this.#writing
+    await this.#writing
+  }
+
+  #requireHealthy(): void {
+    if (this.#failed) throw new AtomikError('storage', 'the hub cannot write to its disk')
+  }
+
+  /** Commits after the messages that have already arrived: that is the group commit. */
+  #endOfTurn(): void {
+    if (this.#turn) return
+    this.#turn = true
+    setImmediate(() => {
+      this.#turn = false
+      this.#commit()
+    })
+  }
+
+  #commit(): void {
+    if (this.#failed) return
+    const actions: SpaceAction[] = []
+    this.space.commit(actions)
+    this.#perform(actions)
+  }
+
+  #perform(actions: readonly SpaceAction[]): void {
+    for (const action of actions) {
+      if (action.type === 'send') this.#peers.get(action.connection)?.send(action.bytes)
+      else if (action.type === 'close') this.#peers.get(action.connection)?.close(4000, action.code)
+      else if (action.type === 'fork') this.#events.fork(this.space.name, action.incarnation)
+      else this.#writing = this.#write(action)
+    }
+  }
+
+  async #write(action: SpaceAction & { type: 'commit' }): Promise<void> {
+    const startedAt = performance.now()
+    try {
+      await this.#storage.write(action.puts)
+    } catch (error) {
+      this.#failed = true
+      this.#events.failed(this.space.name, error)
+      for (const peer of this.#peers.values()) peer.close(1011, 'the hub cannot write to its disk')
+      return
+    }
+    this.#events.committed(this.space.name, (performance.now() - startedAt) / 1000)
+    const actions: SpaceAction[] = []
+    this.space.committed(Date.now(), action.lsn, actions)
+    this.#perform(actions)
+  }
+}
