@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Elf } from '../iss/elf.ts'
 import { loadElf, type Memory, RAM_BASE } from '../iss/memory.ts'
 import { type Outside, type Retired, Rv64 } from '../iss/rv64.ts'
-import { must, outFolder, ROOM, rtl, records } from './process.ts'
+import { must, outFolder, ROOM, records, rtl } from './process.ts'
 
 const CORE_SOURCES = ['core', 'alu', 'atomik', 'csrs', 'decode', 'load', 'regs']
 const DELTA_SOURCES = ['join', 'ram', 'bank', 'tree', 'table']
@@ -21,7 +21,17 @@ export function buildCore(name = 'core', folder?: string): string {
   must('verilator', [
     ...'--cc --exe --build -O3 --x-assign fast --x-initial fast -Wno-fatal -j 2 +define+RVFI'.split(' '),
     `-I${folder ?? join(ROOM, 'rtl')}`,
-    ...['--top-module', 'rv64_atomik', "-GRESET_PC=64'h1000", '-Mdir', out, '-CFLAGS', '-O2', '-o', 'core_bench'],
+    ...[
+      '--top-module',
+      'rv64_atomik',
+      "-GRESET_PC=64'h1000",
+      '-Mdir',
+      out,
+      '-CFLAGS',
+      '-O2',
+      '-o',
+      'core_bench',
+    ],
     ...coreSources(folder),
     join(ROOM, 'bench', 'core_bench.cpp'),
   ])
@@ -115,7 +125,8 @@ function differs(core: CoreRecord, iss: Retired): string | null {
   ]
   for (const [name, ours, theirs] of fields)
     if (ours !== theirs) {
-      const show = (x: bigint | number | boolean): string => (typeof x === 'boolean' ? String(x) : hex(BigInt(x)))
+      const show = (x: bigint | number | boolean): string =>
+        typeof x === 'boolean' ? String(x) : hex(BigInt(x))
       return `${name}: core ${show(ours)}, simulator ${show(theirs)}`
     }
   return null
@@ -215,7 +226,8 @@ export function runSimulator(elf: Elf, tohost: bigint, maxSteps: number): Simula
     pending: () => (software ? 8n : 0n) | (clock >= compare ? 0x80n : 0n),
     readDevice: (address, bytes) => {
       const at = address & ~7n
-      const word = at === 0x0200_0000n ? software : at === 0x0200_4000n ? compare : at === 0x0200_bff8n ? clock : 0n
+      const word =
+        at === 0x0200_0000n ? software : at === 0x0200_4000n ? compare : at === 0x0200_bff8n ? clock : 0n
       return BigInt.asUintN(8 * bytes, word >> (8n * (address & 7n)))
     },
     writeDevice: (address, bytes, word) => {

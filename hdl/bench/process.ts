@@ -33,7 +33,11 @@ export interface Ran {
 }
 
 /** Runs a tool to its end and returns what it printed, whatever its exit code. */
-export function run(command: string, args: string[], options: { cwd?: string; timeoutMs?: number } = {}): Ran {
+export function run(
+  command: string,
+  args: string[],
+  options: { cwd?: string; timeoutMs?: number } = {},
+): Ran {
   const start = Date.now()
   const ran = spawnSync(command, args, {
     cwd: options.cwd,
@@ -49,7 +53,11 @@ export function run(command: string, args: string[], options: { cwd?: string; ti
 }
 
 /** Runs a tool that must succeed. */
-export function must(command: string, args: string[], options: { cwd?: string; timeoutMs?: number } = {}): Ran {
+export function must(
+  command: string,
+  args: string[],
+  options: { cwd?: string; timeoutMs?: number } = {},
+): Ran {
   const ran = run(command, args, options)
   if (ran.status !== 0)
     throw new Failure(

@@ -9,7 +9,9 @@ import { Failure, must, outFolder, ROOM } from './process.ts'
 
 const SW = join(ROOM, 'sw')
 const FLAGS = [
-  ...'-march=rv64i_zicsr_zifencei -mabi=lp64 -mcmodel=medany -nostdlib -nostartfiles -static -ffreestanding'.split(' '),
+  ...'-march=rv64i_zicsr_zifencei -mabi=lp64 -mcmodel=medany -nostdlib -nostartfiles -static -ffreestanding'.split(
+    ' ',
+  ),
   ...['-Wall', '-Wextra', '-Werror', '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments'],
   ...['-T', join(SW, 'link.ld'), '-I', SW, '-I', join(SW, 'tests')],
 ]
@@ -23,7 +25,14 @@ export interface Program {
 /** Assembles or compiles one program. */
 export function build(name: string, sources: string[], extra: string[] = []): Program {
   const file = join(outFolder('programs'), `${name}.elf`)
-  must('riscv64-unknown-elf-gcc', [...FLAGS, ...extra, '-o', file, ...sources, ...(extra.includes('-O2') ? ['-lgcc'] : [])])
+  must('riscv64-unknown-elf-gcc', [
+    ...FLAGS,
+    ...extra,
+    '-o',
+    file,
+    ...sources,
+    ...(extra.includes('-O2') ? ['-lgcc'] : []),
+  ])
   const elf = readElf(readFileSync(file))
   const tohost = elf.symbols.get('tohost')
   if (tohost === undefined) throw new Failure(`${name}: no tohost`)
@@ -49,7 +58,11 @@ export const buildExample = (name: string, extra: string[] = []): Program =>
 
 const describe = (run: CoreRun): string =>
   run.difference ??
-  (run.verdict.kind === 'fail' ? `FAIL test ${run.verdict.test}` : run.verdict.kind === 'pass' ? 'PASS' : run.verdict.kind)
+  (run.verdict.kind === 'fail'
+    ? `FAIL test ${run.verdict.test}`
+    : run.verdict.kind === 'pass'
+      ? 'PASS'
+      : run.verdict.kind)
 
 export interface TestsRun {
   passed: number
@@ -60,12 +73,19 @@ export interface TestsRun {
 }
 
 /** Runs the programs on simulator and core; `waits` are the seeds of the runs with wait states (0: none). */
-export async function runPrograms(programs: Program[], waits: number[], coreProgram?: string): Promise<TestsRun> {
+export async function runPrograms(
+  programs: Program[],
+  waits: number[],
+  coreProgram?: string,
+): Promise<TestsRun> {
   const all: TestsRun = { passed: 0, failures: [], retired: 0, cycles: 0n, seen: new Map() }
   for (const { name, elf, tohost } of programs) {
     const alone = runSimulator(elf, tohost, 5_000_000)
     if (alone.verdict.kind === 'pass') all.passed++
-    else all.failures.push(`${name} on the simulator: ${alone.verdict.kind} ${JSON.stringify(alone.verdict, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`)
+    else
+      all.failures.push(
+        `${name} on the simulator: ${alone.verdict.kind} ${JSON.stringify(alone.verdict, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`,
+      )
     for (const waitSeed of waits) {
       const run = await runCore(elf, tohost, { maxCycles: 20_000_000, waitSeed, program: coreProgram })
       if (run.verdict.kind === 'pass' && !run.difference) all.passed++

@@ -48,7 +48,8 @@ export function randomProgram(seed: number): Memory {
     emit(upper(0x17, base, 0x40000))
     emit(i(0x13, 0, base, base, 0x100))
   }
-  for (let k = 0; k < 32; k++) memory.write(BigInt(WINDOW) + BigInt(8 * k), 8, (BigInt(draw.next()) << 32n) | BigInt(draw.next()))
+  for (let k = 0; k < 32; k++)
+    memory.write(BigInt(WINDOW) + BigInt(8 * k), 8, (BigInt(draw.next()) << 32n) | BigInt(draw.next()))
   for (const reg of [1, 5, 6, 7, 10, 11, 12]) emit(i(0x03, 3, reg, 8, draw.below(64) * 8))
   emit(i(0x73, 6, 0, 8, 0x300)) // csrsi mstatus, 8: interrupts on, if the bench raises any
   emit(upper(0x37, 3, 0x1000))
@@ -58,18 +59,51 @@ export function randomProgram(seed: number): Memory {
   const end = RAM_BASE + BigInt(4 * CODE_WORDS)
   while (at < end) {
     const kind = draw.below(100)
-    if (kind < 22) emit(0x33 | (r() << 7) | (draw.below(8) << 12) | (r() << 15) | (r() << 20) | (draw.below(4) === 0 ? 0x40000000 : 0))
-    else if (kind < 30) emit(0x3b | (r() << 7) | ([0, 0, 1, 5, 5][draw.below(5)] ?? 0) << 12 | (r() << 15) | (r() << 20) | (draw.below(3) === 0 ? 0x40000000 : 0))
+    if (kind < 22)
+      emit(
+        0x33 |
+          (r() << 7) |
+          (draw.below(8) << 12) |
+          (r() << 15) |
+          (r() << 20) |
+          (draw.below(4) === 0 ? 0x40000000 : 0),
+      )
+    else if (kind < 30)
+      emit(
+        0x3b |
+          (r() << 7) |
+          (([0, 0, 1, 5, 5][draw.below(5)] ?? 0) << 12) |
+          (r() << 15) |
+          (r() << 20) |
+          (draw.below(3) === 0 ? 0x40000000 : 0),
+      )
     else if (kind < 42) emit(i(0x13, draw.below(8), r(), r(), draw.next() & 0xfff))
-    else if (kind < 47) emit(i(0x1b, [0, 1, 5][draw.below(3)] ?? 0, r(), r(), draw.below(32) | (draw.below(4) === 0 ? 0x400 : 0)))
+    else if (kind < 47)
+      emit(
+        i(0x1b, [0, 1, 5][draw.below(3)] ?? 0, r(), r(), draw.below(32) | (draw.below(4) === 0 ? 0x400 : 0)),
+      )
     else if (kind < 57) emit(i(0x03, draw.below(8), r(), 8 + draw.below(2), draw.below(240)))
     else if (kind < 66) {
       const offset = draw.below(240)
-      emit(0x23 | ((offset & 31) << 7) | (draw.below(4) << 12) | ((8 + draw.below(2)) << 15) | (r() << 20) | ((offset >> 5) << 25))
+      emit(
+        0x23 |
+          ((offset & 31) << 7) |
+          (draw.below(4) << 12) |
+          ((8 + draw.below(2)) << 15) |
+          (r() << 20) |
+          ((offset >> 5) << 25),
+      )
     } else if (kind < 74) {
       const skip = 2 + draw.below(5) // forward, over a few words
       const offset = skip * 4 + (draw.below(20) === 0 ? 2 : 0)
-      emit(0x63 | (((offset >> 1) & 15) << 8) | (draw.below(8) << 12) | (r() << 15) | (r() << 20) | ((offset >> 5) << 25))
+      emit(
+        0x63 |
+          (((offset >> 1) & 15) << 8) |
+          (draw.below(8) << 12) |
+          (r() << 15) |
+          (r() << 20) |
+          ((offset >> 5) << 25),
+      )
     } else if (kind < 77) {
       const offset = (1 + draw.below(4)) * 4
       emit(0x6f | (r() << 7) | ((offset >> 1) << 21))
@@ -85,9 +119,13 @@ export function randomProgram(seed: number): Memory {
       const keep = funct3 === 3 && draw.below(3) === 0 ? 1 << 25 : 0
       emit(0x0b | (r() << 7) | (funct3 << 12) | (r() << 15) | (r() << 20) | keep)
     } else if (kind < 97) {
-      const csr = [0x340, 0x340, 0x341, 0x342, 0x343, 0xb00, 0xb02, 0xc00, 0xc02, 0x301, 0xf14, 0x7a0, 0x180][draw.below(13)] ?? 0
+      const csr =
+        [0x340, 0x340, 0x341, 0x342, 0x343, 0xb00, 0xb02, 0xc00, 0xc02, 0x301, 0xf14, 0x7a0, 0x180][
+          draw.below(13)
+        ] ?? 0
       emit(i(0x73, [1, 2, 3, 5, 6, 7][draw.below(6)] ?? 1, csr === 0xb00 ? 0 : r(), r(), csr))
-    } else if (kind < 98) emit([0x73, 0x100073, 0x0f, 0x100f, 0x10500073, 0x7c00d073, 0x7c005073][draw.below(7)] ?? 0x13)
+    } else if (kind < 98)
+      emit([0x73, 0x100073, 0x0f, 0x100f, 0x10500073, 0x7c00d073, 0x7c005073][draw.below(7)] ?? 0x13)
     else emit(draw.next()) // anything: mostly illegal
     // an `anything` may be a wild jump or a store; the handler brings wild jumps back, see below
   }

@@ -2,7 +2,7 @@
 // delta_cell with SWAP against ACCUM in every phase. Words of 64 bits are two u32 halves here, for speed.
 import { join as joinPath } from 'node:path'
 import { Context, LANES, type Lane } from '../model/delta.ts'
-import { must, outFolder, ROOM, rtl, records } from './process.ts'
+import { must, outFolder, ROOM, records, rtl } from './process.ts'
 import { Draw } from './random_programs.ts'
 import { simulate } from './vectors.ts'
 
@@ -16,7 +16,12 @@ export function buildTraffic(unit: 'table' | 'fold', ports: number, lane: Lane, 
   must('verilator', [
     ...'--cc --exe --build -O3 -Wno-fatal -j 2'.split(' '),
     ...['--top-module', `delta_${unit}`, `-GPORTS=${ports}`, `-GLANE=${LANES.indexOf(lane)}`, ...parameters],
-    ...['-Mdir', out, '-CFLAGS', `-O2 -DPORTS=${ports} -DADDRESS=${ADDRESS} ${unit === 'fold' ? '-DFOLD' : ''}`],
+    ...[
+      '-Mdir',
+      out,
+      '-CFLAGS',
+      `-O2 -DPORTS=${ports} -DADDRESS=${ADDRESS} ${unit === 'fold' ? '-DFOLD' : ''}`,
+    ],
     ...['-o', 'bench'],
     ...['join', 'ram', 'bank', 'tree', unit].map(name => source(`delta_${name}.v`)),
     joinPath(ROOM, 'bench', 'traffic_bench.cpp'),
@@ -53,7 +58,12 @@ class Half {
 }
 
 /** What the table must answer, clock by clock, drawn from the generator of traffic_bench.cpp. */
-function* expectedTable(seed: number, clocks: number, ports: number, lane: Lane): Generator<[number, number]> {
+function* expectedTable(
+  seed: number,
+  clocks: number,
+  ports: number,
+  lane: Lane,
+): Generator<[number, number]> {
   const draw = new Draw(seed)
   const mask = (1 << ADDRESS) - 1
   const reference = Array.from({ length: mask + 1 }, () => new Half())
@@ -86,7 +96,8 @@ function* expectedTable(seed: number, clocks: number, ports: number, lane: Lane)
     if (op === 0 || op === 2) reference[address] = new Half(low, high)
     if (op === 3) reference[address] = before
     if (op === 0 || op === 2 || op === 3) accumulator[address] = new Half()
-    for (let p = 0; p < ports; p++) at(accumulator, addresses[p] as number).fold(lane, lows[p] as number, highs[p] as number)
+    for (let p = 0; p < ports; p++)
+      at(accumulator, addresses[p] as number).fold(lane, lows[p] as number, highs[p] as number)
   }
   for (let address = 0; address <= mask; address++) {
     const last = state(address)
@@ -148,14 +159,21 @@ export async function runTraffic(
     () => {},
   )
   run.seconds = (Date.now() - start) / 1000
-  if (!run.difference && tail.length !== 2) run.difference = `ended after ${run.results} results and ${tail.length} counts`
+  if (!run.difference && tail.length !== 2)
+    run.difference = `ended after ${run.results} results and ${tail.length} counts`
   run.accepted = tail[0] ?? 0
   run.clocks = tail[1] ?? 0
   return run
 }
 
 /** delta_cell: random traffic, and every phase of SWAP (and LOAD) against ACCUM, on iverilog. Returns differences. */
-export function runCell(lane: Lane, width: number, seed: number, clocks: number, sources?: string): string | undefined {
+export function runCell(
+  lane: Lane,
+  width: number,
+  seed: number,
+  clocks: number,
+  sources?: string,
+): string | undefined {
   const draw = new Draw(seed)
   const word = (): bigint => {
     let value = 0n
@@ -165,7 +183,14 @@ export function runCell(lane: Lane, width: number, seed: number, clocks: number,
   const contexts = [new Context(lane, width), new Context(lane, width)]
   const lines: string[] = []
   const expected: bigint[] = []
-  const clock = (accum: boolean, load: boolean, swap: boolean, keep: boolean, address: number, accumAddress: number): void => {
+  const clock = (
+    accum: boolean,
+    load: boolean,
+    swap: boolean,
+    keep: boolean,
+    address: number,
+    accumAddress: number,
+  ): void => {
     const value = word()
     const delta = word()
     const context = contexts[address] as Context
@@ -181,19 +206,41 @@ export function runCell(lane: Lane, width: number, seed: number, clocks: number,
   // phases: an ACCUM 0 to 3 clocks before, with, and after each kind of renewal
   for (let phase = -3; phase <= 3; phase++)
     for (let kind = 1; kind < 8; kind++)
-      for (let t = -4; t <= 4; t++) clock(t === phase, t === 0 && (kind & 1) === 1, t === 0 && (kind & 2) === 2, kind > 3, 0, 0)
+      for (let t = -4; t <= 4; t++)
+        clock(t === phase, t === 0 && (kind & 1) === 1, t === 0 && (kind & 2) === 2, kind > 3, 0, 0)
   for (let t = 0; t < clocks; t++) {
     const shape = draw.next()
-    clock((shape & 3) !== 0, (shape & 0x1c) === 0, (shape & 0x60) === 0, (shape & 0x80) !== 0, (shape >>> 8) & 1, (shape >>> 9) & 1)
+    clock(
+      (shape & 3) !== 0,
+      (shape & 0x1c) === 0,
+      (shape & 0x60) === 0,
+      (shape & 0x80) !== 0,
+      (shape >>> 8) & 1,
+      (shape >>> 9) & 1,
+    )
   }
-  const words = simulate('cells_bench', { WIDTH: width, LANE: LANES.indexOf(lane), CONTEXTS: 2 }, lines, sources)
+  const words = simulate(
+    'cells_bench',
+    { WIDTH: width, LANE: LANES.indexOf(lane), CONTEXTS: 2 },
+    lines,
+    sources,
+  )
   if (words.length !== expected.length) return `${words.length} results, wanted ${expected.length}`
   const wrong = expected.findIndex((value, k) => words[k] !== value)
-  return wrong < 0 ? undefined : `clock ${wrong}: got 0x${words[wrong]?.toString(16)}, wanted 0x${expected[wrong]?.toString(16)}`
+  return wrong < 0
+    ? undefined
+    : `clock ${wrong}: got 0x${words[wrong]?.toString(16)}, wanted 0x${expected[wrong]?.toString(16)}`
 }
 
 /** delta_table on iverilog: random traffic on PORTS ports, with LOAD and SWAP in every phase; returns a difference. */
-export function runTableIverilog(lane: Lane, width: number, ports: number, seed: number, clocks: number, sources?: string): string | undefined {
+export function runTableIverilog(
+  lane: Lane,
+  width: number,
+  ports: number,
+  seed: number,
+  clocks: number,
+  sources?: string,
+): string | undefined {
   const draw = new Draw(seed)
   const word = (): bigint => {
     let value = 0n
@@ -233,8 +280,15 @@ export function runTableIverilog(lane: Lane, width: number, ports: number, seed:
         `${accum.toString(16)} ${addresses.toString(16)} ${deltas.toString(16)}`,
     )
   }
-  const words = simulate('table_bench', { WIDTH: width, ADDRESS: address, PORTS: ports, LANE: LANES.indexOf(lane) }, lines, sources)
+  const words = simulate(
+    'table_bench',
+    { WIDTH: width, ADDRESS: address, PORTS: ports, LANE: LANES.indexOf(lane) },
+    lines,
+    sources,
+  )
   if (words.length !== expected.length) return `${words.length} results, wanted ${expected.length}`
   const wrong = expected.findIndex((value, k) => words[k] !== value)
-  return wrong < 0 ? undefined : `result ${wrong}: got 0x${words[wrong]?.toString(16)}, wanted 0x${expected[wrong]?.toString(16)}`
+  return wrong < 0
+    ? undefined
+    : `result ${wrong}: got 0x${words[wrong]?.toString(16)}, wanted 0x${expected[wrong]?.toString(16)}`
 }

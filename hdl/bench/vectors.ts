@@ -27,16 +27,19 @@ export function readVectors(path = joinPath(ROOM, '..', 'spec', 'vectors', 'oper
   } catch (error) {
     throw new Failure(`${path}: ${error instanceof Error ? error.message : error}`)
   }
-  if (file.version !== 1 || !Array.isArray(file.cases)) throw new Failure(`${path}: wanted version 1 with cases`)
+  if (file.version !== 1 || !Array.isArray(file.cases))
+    throw new Failure(`${path}: wanted version 1 with cases`)
   return file.cases.map((raw: Record<string, unknown>): Case => {
     const { name, lane, width, contexts, steps } = raw
     const refuse = (why: string): never => {
       throw new Failure(`${path}: case ${String(name)}: ${why}`)
     }
-    if (typeof name !== 'string' || typeof width !== 'number' || typeof contexts !== 'number') refuse('fields')
+    if (typeof name !== 'string' || typeof width !== 'number' || typeof contexts !== 'number')
+      refuse('fields')
     if (!LANES.includes(lane as Lane) || !Array.isArray(steps)) refuse('lane or steps')
     const word = (text: unknown): bigint => {
-      if (typeof text !== 'string' || !/^0x(0|[1-9a-f][0-9a-f]*)$/.test(text)) return refuse(`word ${String(text)}`)
+      if (typeof text !== 'string' || !/^0x(0|[1-9a-f][0-9a-f]*)$/.test(text))
+        return refuse(`word ${String(text)}`)
       const value = BigInt(text)
       return value < 1n << BigInt(width as number) ? value : refuse(`${text} is too wide`)
     }
@@ -47,14 +50,25 @@ export function readVectors(path = joinPath(ROOM, '..', 'spec', 'vectors', 'oper
       const value = op === 'read' ? undefined : op === 'swap' && step.value === null ? null : word(step.value)
       return { op, address, value, expect: op === 'read' || op === 'swap' ? word(step.expect) : undefined }
     })
-    return { name: name as string, lane: lane as Lane, width: width as number, contexts: contexts as number, steps: parsed }
+    return {
+      name: name as string,
+      lane: lane as Lane,
+      width: width as number,
+      contexts: contexts as number,
+      steps: parsed,
+    }
   })
 }
 
 const bit = (condition: boolean): string => (condition ? '1' : '0')
 
 /** Compiles a bench once a parameter set, runs it on the lines and returns the words it printed. */
-export function simulate(bench: string, parameters: Record<string, number>, lines: string[], sources?: string): bigint[] {
+export function simulate(
+  bench: string,
+  parameters: Record<string, number>,
+  lines: string[],
+  sources?: string,
+): bigint[] {
   const tag = `${bench}-${Object.values(parameters).join('-')}`
   const folder = outFolder('iverilog')
   const program = joinPath(folder, `${tag}.vvp`)
@@ -66,7 +80,12 @@ export function simulate(bench: string, parameters: Record<string, number>, line
     ...['join', 'cell', 'ram', 'bank', 'tree', 'table', 'fold'].map(name => source(`delta_${name}.v`)),
   ])
   writeFileSync(joinPath(folder, `${tag}.in`), `${lines.join('\n')}\n`)
-  must('vvp', ['-n', program, `+in=${joinPath(folder, `${tag}.in`)}`, `+out=${joinPath(folder, `${tag}.out`)}`])
+  must('vvp', [
+    '-n',
+    program,
+    `+in=${joinPath(folder, `${tag}.in`)}`,
+    `+out=${joinPath(folder, `${tag}.out`)}`,
+  ])
   return readFileSync(joinPath(folder, `${tag}.out`), 'utf8')
     .split('\n')
     .filter(line => line !== '')
@@ -102,7 +121,8 @@ export function runVectors(cases: Case[], sources?: string): VectorsRun {
           if (wrong < 0) result.passed++
           else result.failures.push(`vector ${one.name} on ${unit}, ${idle} idle clocks: result ${wrong}`)
         }
-      if (at !== words.length) result.failures.push(`${first.lane} ${first.width} on ${unit}: ${words.length} results, wanted ${at}`)
+      if (at !== words.length)
+        result.failures.push(`${first.lane} ${first.width} on ${unit}: ${words.length} results, wanted ${at}`)
     }
 
     const cellLines = idles.flatMap(idle =>
@@ -121,7 +141,10 @@ export function runVectors(cases: Case[], sources?: string): VectorsRun {
       ]),
     )
     const contexts = Math.max(...group.map(one => one.contexts))
-    check('delta_cell', simulate('cells_bench', { WIDTH: first.width, LANE: lane, CONTEXTS: contexts }, cellLines, sources))
+    check(
+      'delta_cell',
+      simulate('cells_bench', { WIDTH: first.width, LANE: lane, CONTEXTS: contexts }, cellLines, sources),
+    )
 
     // the table keeps its contexts over a reset, so each case has addresses of its own
     if (first.lane === 'max') continue
@@ -142,11 +165,26 @@ export function runVectors(cases: Case[], sources?: string): VectorsRun {
         base += one.contexts
       }
     // LOAD answers with the state before it; the vectors do not ask for that
-    const asked = idles.flatMap(() => group.flatMap(one => one.steps.filter(step => step.op !== 'accum').map(step => step.expect !== undefined)))
+    const asked = idles.flatMap(() =>
+      group.flatMap(one =>
+        one.steps.filter(step => step.op !== 'accum').map(step => step.expect !== undefined),
+      ),
+    )
     const address = Math.max(1, Math.ceil(Math.log2(base)))
-    const words = simulate('table_bench', { WIDTH: first.width, ADDRESS: address, PORTS: 1, LANE: lane }, tableLines, sources)
-    if (words.length !== asked.length) result.failures.push(`${first.lane} ${first.width} on delta_table: ${words.length} results of ${asked.length}`)
-    check('delta_table', words.filter((_, k) => asked[k]))
+    const words = simulate(
+      'table_bench',
+      { WIDTH: first.width, ADDRESS: address, PORTS: 1, LANE: lane },
+      tableLines,
+      sources,
+    )
+    if (words.length !== asked.length)
+      result.failures.push(
+        `${first.lane} ${first.width} on delta_table: ${words.length} results of ${asked.length}`,
+      )
+    check(
+      'delta_table',
+      words.filter((_, k) => asked[k]),
+    )
   }
   return result
 }

@@ -9,8 +9,23 @@ export interface Board {
   link: [number, string]
 }
 export const BOARDS: Board[] = [
-  { name: 'Tang Nano 9K', part: 'gowin', memory: [332e6, 'PSRAM in package, 16 bit at 166 MT/s'], link: [0.3e6, 'USB serial, 3 Mbit/s'] },
-  { name: 'ULX3S', part: 'ecp5', memory: [266e6, 'SDRAM, 16 bit at 133 MHz'], link: [0.3e6, 'USB serial, 3 Mbit/s'] },
-  { name: 'HX8K board', part: 'ice40', memory: [0, 'none on the breakout board'], link: [1.2e6, 'USB serial, 12 Mbit/s'] },
+  {
+    name: 'Tang Nano 9K',
+    part: 'gowin',
+    memory: [332e6, 'PSRAM in package, 16 bit at 166 MT/s'],
+    link: [0.3e6, 'USB serial, 3 Mbit/s'],
+  },
+  {
+    name: 'ULX3S',
+    part: 'ecp5',
+    memory: [266e6, 'SDRAM, 16 bit at 133 MHz'],
+    link: [0.3e6, 'USB serial, 3 Mbit/s'],
+  },
+  {
+    name: 'HX8K board',
+    part: 'ice40',
+    memory: [0, 'none on the breakout board'],
+    link: [1.2e6, 'USB serial, 12 Mbit/s'],
+  },
 ]
 export const DELTA_BYTES = 10

@@ -22,14 +22,25 @@ export function measureCpu(): Cpu {
   return { name, cache: Number(words[0]), memory: Number(words[1]) }
 }
 
-const giga = (x: number): string => (x >= 1e9 ? `${(x / 1e9).toFixed(2)} G` : x >= 1e6 ? `${(x / 1e6).toFixed(1)} M` : `${(x / 1e3).toFixed(0)} k`)
+const giga = (x: number): string =>
+  x >= 1e9
+    ? `${(x / 1e9).toFixed(2)} G`
+    : x >= 1e6
+      ? `${(x / 1e6).toFixed(1)} M`
+      : `${(x / 1e3).toFixed(0)} k`
 const portsOf = (figure: Figure): number => Number(figure.unit.split(' ')[1])
 
 export function draw(): void {
   const figures = JSON.parse(readFileSync(here('placed.json'), 'utf8')) as Figure[]
   const cpu = measureCpu()
   const rows = figures.map(f => {
-    const speed = f.mhz ? `${f.mhz.toFixed(1)} MHz (placed and routed)` : f.note ? f.note : f.part === 'xilinx' ? 'synthesised only' : 'synthesised only'
+    const speed = f.mhz
+      ? `${f.mhz.toFixed(1)} MHz (placed and routed)`
+      : f.note
+        ? f.note
+        : f.part === 'xilinx'
+          ? 'synthesised only'
+          : 'synthesised only'
     return `| ${f.unit} | ${PARTS[f.part]} | ${f.lut ?? '-'} | ${f.ff ?? '-'} | ${f.ram ?? '-'} | ${speed} |`
   })
   const ceilings = figures
@@ -73,7 +84,11 @@ cache, ${giga(cpu.memory)} words/s from memory.
   writeFileSync(here('README.md'), text)
 
   // the chart: inside and fed, logarithmic, CPU as lines
-  const bars = ceilings.map(({ f, internal, fed }) => ({ label: `${f.unit}, ${f.part}`, inside: internal, fed: Math.min(internal, fed) }))
+  const bars = ceilings.map(({ f, internal, fed }) => ({
+    label: `${f.unit}, ${f.part}`,
+    inside: internal,
+    fed: Math.min(internal, fed),
+  }))
   const x = (v: number): number => 180 + (Math.log10(Math.max(v, 1e4)) - 4) * 80
   const height = 70 + bars.length * 34
   const lines = [
@@ -102,9 +117,17 @@ ${lines.map(([v, name], i) => `<line x1="${x(v)}" x2="${x(v)}" y1="34" y2="${hei
 export function waveform(): void {
   // accum load swap keep, value, delta
   const clocks: [number, number, number, number, number, number][] = [
-    [0, 1, 0, 0, 0x50, 0], [1, 0, 0, 0, 0, 0x03], [1, 0, 1, 1, 0, 0x0c], [0, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0xa0, 0x01], [0, 0, 0, 0, 0, 0],
+    [0, 1, 0, 0, 0x50, 0],
+    [1, 0, 0, 0, 0, 0x03],
+    [1, 0, 1, 1, 0, 0x0c],
+    [0, 0, 0, 0, 0, 0],
+    [1, 0, 1, 0, 0xa0, 0x01],
+    [0, 0, 0, 0, 0, 0],
   ]
-  const lines = ['1 0 0 0 0 0 0 0 0 0', ...clocks.map(([a, l, s, k, v, d]) => `0 ${a} ${l} ${s} ${k} 0 ${v.toString(16)} 0 ${d.toString(16)} 1`)]
+  const lines = [
+    '1 0 0 0 0 0 0 0 0 0',
+    ...clocks.map(([a, l, s, k, v, d]) => `0 ${a} ${l} ${s} ${k} 0 ${v.toString(16)} 0 ${d.toString(16)} 1`),
+  ]
   const states = simulate('cells_bench', { WIDTH: 8, LANE: 0, CONTEXTS: 1 }, lines)
   const step = 90
   const left = 110
@@ -123,10 +146,15 @@ export function waveform(): void {
       const at = left + i * step
       if (typeof v === 'number') {
         const h = v ? y : y + 22
-        const before = i > 0 && values[i - 1] !== v ? `<line x1="${at}" x2="${at}" y1="${y}" y2="${y + 22}" stroke="#08519c"/>` : ''
+        const before =
+          i > 0 && values[i - 1] !== v
+            ? `<line x1="${at}" x2="${at}" y1="${y}" y2="${y + 22}" stroke="#08519c"/>`
+            : ''
         return `${before}<line x1="${at}" x2="${at + step}" y1="${h}" y2="${h}" stroke="#08519c" stroke-width="2"/>`
       }
-      return v === '' ? `<line x1="${at}" x2="${at + step}" y1="${y + 11}" y2="${y + 11}" stroke="#bbb"/>` : `<rect x="${at + 2}" y="${y}" width="${step - 4}" height="22" fill="#deebf7" stroke="#08519c"/><text x="${at + step / 2}" y="${y + 15}" text-anchor="middle">${v}</text>`
+      return v === ''
+        ? `<line x1="${at}" x2="${at + step}" y1="${y + 11}" y2="${y + 11}" stroke="#bbb"/>`
+        : `<rect x="${at + 2}" y="${y}" width="${step - 4}" height="22" fill="#deebf7" stroke="#08519c"/><text x="${at + step / 2}" y="${y + 15}" text-anchor="middle">${v}</text>`
     })
     return `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${name}</text>${cells.join('')}`
   }
@@ -154,8 +182,13 @@ export function diagrams(): void {
   for (const [unit, parameters, names] of units) {
     const json = join(outFolder('diagrams'), `${unit}.json`)
     const files = names.map(name => join(ROOM, 'rtl', `delta_${name}.v`)).join(' ')
-    must('yosys', ['-q', '-p', `read_verilog ${files}; chparam ${parameters} ${unit}; hierarchy -top ${unit}; proc; opt_clean; autoname; select -module ${unit}; write_json -selected ${json}`])
+    must('yosys', [
+      '-q',
+      '-p',
+      `read_verilog ${files}; chparam ${parameters} ${unit}; hierarchy -top ${unit}; proc; opt_clean; autoname; write_json ${json}`,
+    ])
     const ran = run(tool, [json, '-o', here(`${unit}.svg`)], { timeoutMs: 120_000 })
-    if (ran.status !== 0) console.log(`        no diagram of ${unit}: ${ran.output.trim().split('\n').at(-1)}`)
+    if (ran.status !== 0)
+      console.log(`        no diagram of ${unit}: ${ran.output.trim().split('\n').at(-1)}`)
   }
 }

@@ -8,13 +8,19 @@ import { cell, core, type Figure, fold, type Part, place, table, type Unit } fro
 export function plan(): [Unit, Part, boolean][] {
   const rows: [Unit, Part, boolean][] = []
   const parts: Part[] = ['gowin', 'ecp5', 'ice40', 'xilinx']
-  for (const part of ['gowin', 'ecp5'] as Part[]) for (const lane of [0, 1]) rows.push([cell(lane), part, false])
+  for (const part of ['gowin', 'ecp5'] as Part[])
+    for (const lane of [0, 1]) rows.push([cell(lane), part, false])
   rows.push([cell(0), 'ice40', false], [cell(0), 'xilinx', false])
   for (const part of ['ecp5', 'gowin', 'xilinx', 'ice40'] as Part[]) rows.push([core, part, part === 'ice40'])
   // contexts as many as fill the part's block RAM: 512 of 64 bits, 256 on iCE40
   const address = (part: Part): number => (part === 'ice40' ? 8 : 9)
   for (const part of parts) rows.push([table(1, address(part)), part, false])
-  rows.push([table(2, 9), 'ecp5', false], [table(2, 9), 'gowin', false], [table(6, 9), 'gowin', false], [table(3, 8), 'ice40', false])
+  rows.push(
+    [table(2, 9), 'ecp5', false],
+    [table(2, 9), 'gowin', false],
+    [table(6, 9), 'gowin', false],
+    [table(3, 8), 'ice40', false],
+  )
   for (const ports of [8, 32]) rows.push([table(ports, 9), 'ecp5', false], [table(ports, 9), 'xilinx', false])
   for (const ports of [1, 8, 32]) rows.push([fold(ports), 'ecp5', false], [fold(ports), 'gowin', false])
   rows.push([fold(128), 'ecp5', false], [fold(512), 'xilinx', false], [fold(512), 'ecp5', false])

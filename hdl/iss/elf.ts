@@ -33,7 +33,8 @@ export function readElf(file: Uint8Array): Elf {
     return Number(offset)
   }
   if (file.byteLength < 64) throw new ElfError(`not an ELF file: ${file.byteLength} bytes, a header has 64`)
-  if (view.getUint32(0, false) !== 0x7f454c46) throw new ElfError('not an ELF file: no 7f 45 4c 46 at its start')
+  if (view.getUint32(0, false) !== 0x7f454c46)
+    throw new ElfError('not an ELF file: no 7f 45 4c 46 at its start')
   if (view.getUint8(4) !== 2) throw new ElfError('a 32-bit ELF file; this core is RV64')
   if (view.getUint8(5) !== 1) throw new ElfError('a big-endian ELF file; RISC-V is little-endian')
   if (view.getUint16(18, true) !== EM_RISCV)
@@ -43,8 +44,13 @@ export function readElf(file: Uint8Array): Elf {
 
   const headerEntryBytes = BigInt(view.getUint16(54, true))
   const headerCount = BigInt(view.getUint16(56, true))
-  if (headerCount > 0n && headerEntryBytes < 56n) throw new ElfError('program header entries are shorter than 56 bytes')
-  const headersAt = within(view.getBigUint64(32, true), headerEntryBytes * headerCount, 'the program header table')
+  if (headerCount > 0n && headerEntryBytes < 56n)
+    throw new ElfError('program header entries are shorter than 56 bytes')
+  const headersAt = within(
+    view.getBigUint64(32, true),
+    headerEntryBytes * headerCount,
+    'the program header table',
+  )
   const segments: Segment[] = []
   for (let i = 0; i < Number(headerCount); i++) {
     const at = headersAt + i * Number(headerEntryBytes)
@@ -74,7 +80,11 @@ function readSymbols(
   const sectionCount = view.getUint16(60, true)
   if (sectionCount === 0) return symbols
   if (sectionBytes < 64) throw new ElfError('section header entries are shorter than 64 bytes')
-  const sections = within(view.getBigUint64(40, true), BigInt(sectionBytes * sectionCount), 'the section header table')
+  const sections = within(
+    view.getBigUint64(40, true),
+    BigInt(sectionBytes * sectionCount),
+    'the section header table',
+  )
   for (let i = 0; i < sectionCount; i++) {
     const at = sections + i * sectionBytes
     if (view.getUint32(at + 4, true) !== SHT_SYMTAB) continue

@@ -132,7 +132,7 @@ export class Rv64 {
     this.pc = this.mtvec
   }
 
-  private execute(word: number, done: Retired): void {
+  private execute(word: number, done: Retired): undefined {
     const illegal = (): never => {
       throw new Trap(2, BigInt(word >>> 0))
     }
@@ -144,7 +144,7 @@ export class Rv64 {
     const a = this.x[rs1] ?? 0n
     const b = this.x[(word >>> 20) & 31] ?? 0n
     const immI = u64(BigInt(word >> 20))
-    const result = (name: string, value: bigint): void => {
+    const result = (name: string, value: bigint): undefined => {
       done.name = name
       done.rd = rd
       done.rdWord = u64(value)
@@ -189,7 +189,10 @@ export class Rv64 {
           if (funct7 >>> 1 === 0) return result('srli', a >> shift)
           return funct7 >>> 1 === 0x10 ? result('srai', s64(a) >> shift) : illegal()
         }
-        return result(['addi', '', 'slti', 'sltiu', 'xori', '', 'ori', 'andi'][funct3] ?? '', alu(funct3, a, immI))
+        return result(
+          ['addi', '', 'slti', 'sltiu', 'xori', '', 'ori', 'andi'][funct3] ?? '',
+          alu(funct3, a, immI),
+        )
       }
       case 0x1b: {
         const shift = immI & 31n
@@ -252,16 +255,23 @@ export class Rv64 {
     return [keep ? 'delta.swap.keep' : (DELTA[funct3] ?? '?'), state]
   }
 
-  private load(name: string, funct3: number, address: bigint, rd: number, done: Retired): void {
+  private load(name: string, funct3: number, address: bigint, rd: number, done: Retired): undefined {
     const bytes = 1 << (funct3 & 3)
     this.check(address, bytes, 4)
     const device = isDevice(address)
     const word = device ? this.outside.readDevice(address, bytes) : this.memory.read(address, bytes)
     const value = funct3 & 4 ? word : u64(BigInt.asIntN(8 * bytes, word))
-    Object.assign(done, { name, rd, rdWord: value, memoryAddress: address, readBytes: bytes, memoryWord: word })
+    Object.assign(done, {
+      name,
+      rd,
+      rdWord: value,
+      memoryAddress: address,
+      readBytes: bytes,
+      memoryWord: word,
+    })
   }
 
-  private store(name: string, funct3: number, address: bigint, value: bigint, done: Retired): void {
+  private store(name: string, funct3: number, address: bigint, value: bigint, done: Retired): undefined {
     const bytes = 1 << funct3
     const word = BigInt.asUintN(8 * bytes, value)
     this.check(address, bytes, 6, () => {
@@ -293,9 +303,9 @@ export class Rv64 {
     rs1: number,
     a: bigint,
     done: Retired,
-    result: (name: string, value: bigint) => void,
+    result: (name: string, value: bigint) => undefined,
     illegal: () => never,
-  ): void {
+  ): undefined {
     if (funct3 === 0) {
       switch (word) {
         case 0x00000073:

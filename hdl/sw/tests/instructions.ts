@@ -9,9 +9,29 @@ const low = (x: bigint): bigint => x & 0xffffffffn
 const hex = (x: bigint): string => `0x${u(x).toString(16)}`
 
 const CORNERS = [
-  0n, 1n, 2n, 31n, 32n, 63n, 64n, 0x7ffn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0x7fffffffn, 0x80000000n, 0xffffffffn,
-  0x100000000n, 0xffffffff80000000n, 0x123456789abcdef0n, 0xa5a5a5a55a5a5a5an, 0x7fffffffffffffffn,
-  0x8000000000000000n, 0xfffffffffffffffen, MASK,
+  0n,
+  1n,
+  2n,
+  31n,
+  32n,
+  63n,
+  64n,
+  0x7ffn,
+  0x80n,
+  0xffn,
+  0x7fffn,
+  0x8000n,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+  0x100000000n,
+  0xffffffff80000000n,
+  0x123456789abcdef0n,
+  0xa5a5a5a55a5a5a5an,
+  0x7fffffffffffffffn,
+  0x8000000000000000n,
+  0xfffffffffffffffen,
+  MASK,
 ]
 const IMMEDIATES = [0, 1, 5, 31, 1024, 2047, -1, -2, -1365, -2048]
 
@@ -65,7 +85,9 @@ const frame = (body: string, data: string): string =>
 /** Every pair of corners through each instruction: a loop over a table of (a, b, expected). Test n is row n. */
 function registerTests(): [string, string][] {
   return Object.entries(REGISTER).map(([name, meaning]) => {
-    const rows = CORNERS.flatMap(a => CORNERS.map(b => `  .dword ${hex(a)}, ${hex(b)}, ${hex(meaning(a, b))}`))
+    const rows = CORNERS.flatMap(a =>
+      CORNERS.map(b => `  .dword ${hex(a)}, ${hex(b)}, ${hex(meaning(a, b))}`),
+    )
     const body = `  la s5, rows
   li gp, 2
 1:
@@ -110,7 +132,10 @@ function immediateTests(): [string, string][] {
         data: `${label}:\n${rows.join('\n')}`,
       }
     })
-    return [name, frame(`  li gp, 1\n${blocks.map(b => b.body).join('\n')}`, blocks.map(b => b.data).join('\n'))]
+    return [
+      name,
+      frame(`  li gp, 1\n${blocks.map(b => b.body).join('\n')}`, blocks.map(b => b.data).join('\n')),
+    ]
   }
   return [
     ...Object.entries(IMMEDIATE).map(([name, meaning]) => one(name, meaning, IMMEDIATES)),
@@ -120,7 +145,9 @@ function immediateTests(): [string, string][] {
 
 function branchTests(): [string, string][] {
   return Object.entries(BRANCH).map(([name, meaning]) => {
-    const rows = CORNERS.flatMap(a => CORNERS.map(b => `  .dword ${hex(a)}, ${hex(b)}, ${meaning(a, b) ? 1 : 0}`))
+    const rows = CORNERS.flatMap(a =>
+      CORNERS.map(b => `  .dword ${hex(a)}, ${hex(b)}, ${meaning(a, b) ? 1 : 0}`),
+    )
     const body = `  la s5, rows
   li gp, 2
 1:
@@ -144,7 +171,9 @@ function branchTests(): [string, string][] {
 function memoryTests(): [string, string][] {
   const bytes = Array.from({ length: 40 }, (_, i) => (i * 37 + 0x81) & 0xff)
   const at = (offset: number, count: number): bigint =>
-    Array.from({ length: count }, (_, i) => BigInt(bytes[offset + i] ?? 0) << BigInt(8 * i)).reduce((a, b) => a | b)
+    Array.from({ length: count }, (_, i) => BigInt(bytes[offset + i] ?? 0) << BigInt(8 * i)).reduce(
+      (a, b) => a | b,
+    )
   const data = `bytes:\n${bytes.map(b => `  .byte ${b}`).join('\n')}\n  .align 3\ncopy: .zero 64`
   const widths: [string, number, boolean][] = [
     ['lb', 1, true],
