@@ -211,7 +211,7 @@ export function prove(proof: Proof, rtl = join(ROOM, 'rtl'), timeoutMs = 600_000
   )
   if (broken) return broken
   writeFileSync(`${base}.abc`, '')
-  const ran = run('berkeley-abc', ['-q', `read_aiger ${base}.aig; fold; bmc3 -F ${proof.frames}`], {
+  const ran = run('berkeley-abc', ['-q', `read_aiger ${base}.aig; bmc3 -F ${proof.frames}`], {
     timeoutMs,
   })
   if (new RegExp(`No output asserted in ${proof.frames} frames`).test(ran.output)) return null
