@@ -229,6 +229,7 @@ describe('the other commands', () => {
     [['inspect', 'frame', '0141'], 1, /^atomik: expected 4 more bytes, found 1 \(at byte 1\)/],
     [['inspect', 'space', 'http://127.0.0.1/x'], 1, /^atomik: expected a URL like ws/],
     [['inspect', 'space', 'ws://127.0.0.1:1/x'], 1, /^atomik: no hub at/],
+    [['waste', '--nonsense'], 2, /waste/],
   ])('%j ends with code %i and one clear line', async (args, code, line) => {
     const outcome = await atomik(...args)
     expect(outcome.code).toBe(code)

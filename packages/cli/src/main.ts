@@ -10,6 +10,7 @@ import { demoCommand } from './demo.ts'
 import { inspectCommand } from './inspect.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
+import { wasteCommand } from './waste.ts'
 
 const program = new Command('atomik')
   .description('Delta-state computing: state = reference ⊙ accumulator')
@@ -17,7 +18,14 @@ const program = new Command('atomik')
   .showHelpAfterError('(atomik --help shows the commands)')
   .exitOverride()
 
-for (const command of [serveCommand(), replayCommand(), inspectCommand(), benchCommand(), demoCommand()])
+for (const command of [
+  serveCommand(),
+  replayCommand(),
+  inspectCommand(),
+  benchCommand(),
+  demoCommand(),
+  wasteCommand(),
+])
   program.addCommand(command)
 for (const command of allCommands(program))
   command.exitOverride().configureOutput({ outputError: writeOneLine })

@@ -100,7 +100,7 @@ function formatFigures(f: ReplayFigures): string {
     ['batches accepted by the hub', count(f.batches)],
     ['group commits (each durable before its ack)', count(f.hubCommits)],
     ['duplicates dropped', count(f.duplicatesDropped)],
-    ['gaps repaired', count(f.gapsRepaired)],
+    ['gaps filled, whether lost or overtaken', count(f.gapsRepaired)],
     ['batches sent again', count(f.batchesResent)],
     ['reconnects', count(f.reconnects)],
     [

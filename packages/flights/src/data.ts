@@ -3,6 +3,7 @@
  * the npm package `vega-datasets` (US Bureau of Transportation Statistics), read as it is, never changed.
  */
 import { readFile } from 'node:fs/promises'
+import { divideRegions, type Region } from './regions.ts'
 
 export interface Flight {
   /** Scheduled departure, milliseconds since 2001-01-01 00:00. */
@@ -20,14 +21,6 @@ export interface AirportPlace {
   readonly state: string
   readonly latitude: number
   readonly longitude: number
-}
-
-/** A replica's part of the country. */
-export interface Region {
-  readonly index: number
-  /** Named after the city of its busiest airport. */
-  readonly name: string
-  readonly airports: ReadonlySet<string>
 }
 
 const dataFile = (name: string) =>
@@ -74,38 +67,15 @@ function parseCsvLine(line: string): string[] {
     .slice(0, 7)
 }
 
-/** Bands from west to east, each with about the same number of departures. */
-export function divideRegions(
-  airports: readonly AirportPlace[],
-  flights: readonly Flight[],
-  count: number,
-): Region[] {
+/** Departures by airport. */
+export function countDepartures(flights: readonly Flight[]): Map<string, number> {
   const departures = new Map<string, number>()
   for (const { origin } of flights) departures.set(origin, (departures.get(origin) ?? 0) + 1)
-  const eastward = [...airports].sort((a, b) => a.longitude - b.longitude || (a.iata < b.iata ? -1 : 1))
-  const bands: AirportPlace[][] = Array.from({ length: count }, () => [])
-  let before = 0
-  let current = 0
-  eastward.forEach((airport, i) => {
-    // No band stays empty, even when there are hardly more airports than bands.
-    const byTraffic = Math.floor((before / flights.length) * count)
-    const isDue = byTraffic > current || eastward.length - i < count - current
-    if (isDue && current < count - 1 && bands[current].length > 0) current++
-    bands[current].push(airport)
-    before += departures.get(airport.iata) ?? 0
-  })
-  return bands.map((band, index) => {
-    const busiest = band.reduce<AirportPlace | undefined>(
-      (best, airport) =>
-        best === undefined || (departures.get(airport.iata) ?? 0) > (departures.get(best.iata) ?? 0)
-          ? airport
-          : best,
-      undefined,
-    )
-    return {
-      index,
-      name: (busiest?.city ?? 'nowhere').slice(0, 32),
-      airports: new Set(band.map(({ iata }) => iata)),
-    }
-  })
+  return departures
+}
+
+/** The regions of a run: by all flights of the data set, so that they do not depend on how many are replayed. */
+export async function loadRegions(count: number): Promise<Region[]> {
+  const flights = await loadFlights()
+  return divideRegions(await loadAirports(flights), countDepartures(flights), count)
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AtomikError, type ConnectedSpace, connect } from 'atomik'
-import { divideRegions, loadAirports, loadFlights } from './data.ts'
+import { loadFlights, loadRegions } from './data.ts'
 import { BadLink, type FaultLevel, faultLevels } from './link.ts'
 import type {
   FromHub,
@@ -126,7 +126,7 @@ export class Replay {
   async run(): Promise<ReplayFigures> {
     const options = this.#options
     const flights = await loadFlights(options.flights)
-    const regions = divideRegions(await loadAirports(flights), flights, options.replicas)
+    const regions = await loadRegions(options.replicas)
     this.#store = await mkdtemp(join(tmpdir(), 'atomik-replay-'))
     this.#requireGoing()
     await this.#startHub(options.port)

@@ -3,7 +3,7 @@
  * come. It uses the library as any program would.
  */
 import { connect } from 'atomik'
-import { divideRegions, type Flight, loadAirports, loadFlights } from './data.ts'
+import { type Flight, loadFlights, loadRegions } from './data.ts'
 import type { FromReplica, ReplicaSetup, ToReplica } from './process-messages.ts'
 import type { AirportFigures } from './recompute.ts'
 import { flightTables } from './schema.ts'
@@ -18,7 +18,7 @@ const say = (message: FromReplica) => process.send?.(message)
 
 async function run(setup: ReplicaSetup): Promise<void> {
   const all = await loadFlights(setup.flights)
-  const region = divideRegions(await loadAirports(all), all, setup.replicas)[setup.region]
+  const region = (await loadRegions(setup.replicas))[setup.region]
   const flights = all.filter(({ origin }) => region.airports.has(origin))
   const space = await connect(setup.url, { tables: flightTables, undoDepth: 0, timeoutMs: 60_000 })
   const { airports } = space

@@ -246,6 +246,29 @@ describe('what is refused', () => {
     for (const origin of [`http://127.0.0.1:${hub.port}`, 'https://friend.example'])
       (await raw(hub, { origin })).socket.close()
   })
+  it('other names for this machine: a page whose DNS points here is not ours', async () => {
+    const hub = await start()
+    const socket = new WebSocket(urlOf(hub), {
+      headers: { host: `evil.example:${hub.port}` },
+      origin: `http://evil.example:${hub.port}`,
+    })
+    await expect(
+      new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)),
+    ).rejects.toThrow('401')
+    const mine = new WebSocket(urlOf(hub), {
+      headers: { host: `localhost:${hub.port}` },
+      origin: `http://localhost:${hub.port}`,
+    })
+    await new Promise((resolve, reject) => mine.once('open', resolve).once('error', reject))
+    mine.close()
+  })
+  it('metrics without the token, where there is one', async () => {
+    const hub = await start({ token: 'right' })
+    const get = (headers: Record<string, string>) =>
+      fetch(`http://127.0.0.1:${hub.port}/metrics`, { headers })
+    expect((await get({})).status).toBe(401)
+    expect((await get({ authorization: 'Bearer right' })).status).toBe(200)
+  })
   it('a client from the future, or none of ours, or one that talks before it greets', async () => {
     const hub = await start()
     const future = greeting()

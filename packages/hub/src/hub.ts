@@ -12,7 +12,7 @@ import { decodeUplink, type UplinkFrame, Writer, writeError } from 'atomik/wire'
 import { type Logger, pino } from 'pino'
 import sirv from 'sirv'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Access, openAccess, tokenAccess } from './access.ts'
+import { type Access, openAccess, type Principal, tokenAccess } from './access.ts'
 import { HubMetrics } from './metrics.ts'
 import { type Peer, SpaceHost } from './space-host.ts'
 
@@ -177,9 +177,20 @@ export class Hub {
 
   // ── clients ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * A name that somebody else's DNS points at the loopback must not make his page ours: a hub that only this machine
+   * reaches answers to this machine's names alone.
+   */
+  #hostAllowed(request: IncomingMessage): boolean {
+    if (!loopback.has(this.#options.host ?? '127.0.0.1')) return true
+    const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(request.headers.host ?? '')?.[1]
+    return name !== undefined && loopback.has(name.replace(/^\[|\]$/g, '').toLowerCase())
+  }
+
   /** Scripts of other pages must not reach a hub behind a browser's back: only our own page, and those named. */
   #originAllowed(request: IncomingMessage): boolean {
     const { origin, host } = request.headers
+    if (!this.#hostAllowed(request)) return false
     if (origin === undefined) return true
     if (this.#options.origins?.includes(origin)) return true
     try {
@@ -312,8 +323,12 @@ export class Hub {
     const path = (request.url ?? '/').split('?')[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'only GET is served here\n')
+    } else if (!this.#hostAllowed(request)) {
+      answer(response, 421, 'this hub answers to the names of this machine only\n')
     } else if (path === '/healthz') {
       answer(response, this.#stopping ? 503 : 200, this.#stopping ? 'stopping\n' : 'ok\n')
+    } else if (path === '/metrics' && this.#principalOf(request, '') === undefined) {
+      answer(response, 401, 'a token is required\n')
     } else if (path === '/metrics') {
       this.metrics.registry.metrics().then(
         text => answer(response, 200, text, this.metrics.registry.contentType),
@@ -328,11 +343,15 @@ export class Hub {
     }
   }
 
+  #principalOf(request: IncomingMessage, space: string): Principal | undefined {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    return this.#access.authenticate(token, space)
+  }
+
   /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
   #describe(request: IncomingMessage, response: ServerResponse): void {
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
     const spaces = [...this.spaces]
-      .filter(([name]) => this.#access.authenticate(token, name) !== undefined)
+      .filter(([name]) => this.#principalOf(request, name) !== undefined)
       .map(([name, { space }]) => ({
         name,
         schema: space.schema.description,

@@ -54,7 +54,6 @@ function plainFold(parts: readonly Part[], a: readonly bigint[], b: readonly big
   for (const part of parts) {
     if (part === 'xor') result.push(a[at] ^ b[at])
     else if (part === 'add') result.push((a[at] + b[at]) % m64)
-    // biome-ignore lint/complexity/useMathMinMax: these are bigints
     else if (part === 'max') result.push(a[at] > b[at] ? a[at] : b[at])
     else {
       const end = at + 1 + part.values

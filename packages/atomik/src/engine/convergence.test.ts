@@ -209,10 +209,6 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
 
 function check({ nodes, space, totals, written, storage }: ReturnType<typeof run>) {
   const digest = space.reference.digest()
-  console.log(
-    space.stats,
-    nodes.map(n => n.replica.stats),
-  )
   for (const { replica } of nodes) {
     expect(replica.lsn).toBe(space.lsn)
     expect(replica.pendingChanges).toBe(0)

@@ -10,36 +10,32 @@
  * the accumulator, a snapshot is a LOAD of rows. So the user's view moves only by others' changes and by refusals.
  *
  * Invariants: the reference changes only by log entries in order; sent batches keep their bounds, content and label;
- * what is sent again is derived from what the hub declares. Not here: storage of the outbox, sockets, timers.
+ * what is sent again is derived from what the hub declares. Own changes on their way are in `outbox.ts`, the making of one in
+ * `editor.ts`, names of rows in `row-numbers.ts`. Not here: storage of the outbox, sockets, timers.
  */
-import { Delta, Fingerprint, foldRow, WordKind } from '../algebra/index.ts'
-import { AtomikError, assert, type ErrorCode } from '../errors.ts'
+import type { Delta } from '../algebra/index.ts'
+import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
-  compareBytes,
-  type DecodedDelta,
   type DownlinkFrame,
   decodeDelta,
   decodeDownlink,
-  encodeDelta,
   encodeUtf8,
   type Halves,
   type Head,
   Reader,
-  type RowDirectory,
-  type RowNames,
   Writer,
   writeAuth,
-  writeBatch,
   writeHave,
   writeHello,
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
-import { StampClock } from './clock.ts'
-import { firstLabel, nextLabel, sameLabel } from './label.ts'
-import { digestDelta, Reference } from './reference.ts'
+import { Editor } from './editor.ts'
+import { Outbox } from './outbox.ts'
+import { Reference } from './reference.ts'
+import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
 import { UndoLog } from './undo.ts'
 
@@ -98,41 +94,15 @@ export interface ReplicaStats {
   divergences: number
 }
 
-interface PendingBatch {
-  /** Change numbers of the replica, (from, to]; on the wire they count from the incarnation's base. */
-  readonly from: number
-  readonly to: number
-  readonly delta: Delta
-  readonly salt: Halves
-  /** The salt differs from that of the batch before: it must travel. */
-  readonly saltIsNew: boolean
-  readonly label: Halves
-  /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
-  sentAtMs: number | undefined
-  wasSent: boolean
-}
-
-interface Incarnation {
-  readonly id: Uint8Array
-  /** Change number before this incarnation's first: sequence = change − base. */
-  base: number
-  /** Last bound known to be accepted (or refused) by the hub. */
-  confirmed: number
-  confirmedLabel: Halves
-}
-
 const zero: Halves = { low: 0, high: 0 }
 /** Frames kept that came before their turn. */
 const earlyFramesMax = 256
-/** A salt serves at most this long. */
-const saltMs = 1000
 /** How often the hub is told what we have, while that changes. */
 const haveMs = 200
 
 export class Replica {
   readonly schema: Schema
   readonly reference: Reference
-  readonly accumulator: Delta
   readonly stats: ReplicaStats = {
     changes: 0,
     batchesSent: 0,
@@ -150,78 +120,58 @@ export class Replica {
   lsn = 0
   epoch: Halves = zero
   readonly #options: ReplicaOptions
-  readonly #clock = new StampClock()
+  readonly #resendMs: number
+  readonly #numbers: RowNumbers
+  readonly #outbox: Outbox
+  readonly #editor: Editor
   readonly #undo: UndoLog
-  /** Agreed row numbers: row by number, and number by row (absent = none). */
-  readonly #rowOf: number[][]
-  readonly #numberOf: Map<number, number>[]
-  #incarnation: Incarnation
-  #pending: PendingBatch[] = []
-  /** Pending batches sent on this connection. */
-  #sent = 0
-  /** Unsealed changes (#openFrom, #change]. */
-  #open: Delta
-  #openFrom = 0
-  /** Number of the last change. */
-  #change = 0
-  /** The change being made, or undefined. */
-  #current: Delta | undefined
-  /** An empty delta for the next change, when nothing keeps the last one. */
-  #spare: Delta | undefined
-  #stamped = false
 
   #link: 'down' | 'greeting' | 'live' = 'down'
-  #writable = false
+  #isWritable = false
   #stampBaseMs = 0
-  #salt: Halves = zero
-  #saltAtMs = Number.NEGATIVE_INFINITY
-  #lastSalt: Halves = zero
-  /** Time of the last progress of the outbox, and of the last report of a gap. */
-  #progressAtMs = 0
-  #needAtMs = Number.NEGATIVE_INFINITY
-  /** Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. */
-  #roundTripMs = 0
-  /** Doubles with every fruitless repetition. */
-  #backoff = 1
-  #greetedAtMs = 0
-  /** Subscriptions so far on this connection. */
+  /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
+  #greetedAtMs = 0
+  /** When a gap was last reported. */
+  #needAtMs = Number.NEGATIVE_INFINITY
+  /** What the hub was last told we have, and when. */
   #haveAtMs = 0
   #declaredLsn = -1
   #declaredConfirmed = -1
+  /** Where the log ended when we subscribed; −1 once we are there. */
   #catchUpLsn = -1
-  /** Stream frames whose turn has not come, by the log number they start at. */
-  readonly #early = new Map<number, DownlinkFrame>()
+  /** Frames of the log whose turn has not come, by the log number they start at. */
+  readonly #early = new Map<number, LogFrame>()
   readonly #writer = new Writer()
-  readonly #body = new Writer()
-  readonly #scratch: Int32Array
 
   constructor(options: ReplicaOptions) {
     this.#options = options
+    this.#resendMs = options.resendMs ?? 400
     this.schema = options.schema
-    const { layouts } = options.schema
-    this.reference = new Reference(layouts)
-    this.accumulator = new Delta(layouts)
-    this.#open = new Delta(layouts)
+    this.reference = new Reference(options.schema.layouts)
+    this.#numbers = new RowNumbers(this.reference)
+    this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
+    this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
     this.#undo = new UndoLog(options.undoDepth ?? 1000)
-    this.#rowOf = layouts.map(() => [])
-    this.#numberOf = layouts.map(() => new Map())
-    this.#scratch = new Int32Array(2 * Math.max(...layouts.map(layout => layout.words)))
-    this.#incarnation = this.#draw(0)
+  }
+
+  /** The fold of all own changes the hub has not confirmed. */
+  get accumulator(): Delta {
+    return this.#outbox.accumulator
   }
 
   /** Number of the last own change, and of the last one the hub confirmed. */
   get lastChange(): number {
-    return this.#change
+    return this.#outbox.lastChange
   }
 
   get confirmedChange(): number {
-    return this.#incarnation.confirmed
+    return this.#outbox.confirmed
   }
 
   /** Own changes the hub has not confirmed. */
   get pendingChanges(): number {
-    return this.#change - this.#incarnation.confirmed
+    return this.#outbox.lastChange - this.#outbox.confirmed
   }
 
   /** Bytes of synchronisation metadata: position, own incarnation and head. It does not grow. */
@@ -258,17 +208,7 @@ export class Replica {
 
   /** READ of a whole row into `out`: 2 × words halves. */
   readRow(table: number, row: number, out: Int32Array): void {
-    const { layout, words } = this.reference.tables[table]
-    const stride = 2 * layout.words
-    for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
-    this.#foldIn(this.accumulator, table, row, out)
-    if (this.#current !== undefined) this.#foldIn(this.#current, table, row, out)
-  }
-
-  #foldIn(delta: Delta, table: number, row: number, out: Int32Array): void {
-    const part = delta.tables[table]
-    const at = part.find(row)
-    if (at >= 0) foldRow(part.layout, out, 0, part.words, at)
+    this.#editor.readRow(table, row, out)
   }
 
   // ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -276,40 +216,16 @@ export class Replica {
   /**
    * Makes one change: all that `make` accumulates, or nothing when it throws. Returns its number, counted from 1.
    * Changes nest: an inner one joins the outer.
+   * @throws AtomikError `oversized` for a change that no message can carry; then it is not made
    */
   change(nowMs: number, make: (edit: Edit) => void): number {
-    if (this.#current !== undefined) {
-      make(this.#edit)
-      return this.#change + 1
+    if (this.#editor.isEditing) {
+      make(this.#editor.edit)
+      return this.#outbox.lastChange + 1
     }
-    const current = this.#spare ?? new Delta(this.schema.layouts)
-    this.#spare = undefined
-    this.#current = current
-    this.#stamped = false
-    this.#nowMs = nowMs
-    try {
-      make(this.#edit)
-    } finally {
-      this.#current = undefined
-    }
-    if (current.isEmpty) return this.#change
-    const change = this.#commit(current)
-    if (this.#options.undoDepth === 0) {
-      current.clear()
-      this.#spare = current
-    }
-    return change
-  }
-
-  #nowMs = 0
-
-  #commit(change: Delta): number {
-    this.#change++
-    this.#undo.record(this.#change, change, this)
-    this.#open.fold(change)
-    this.accumulator.fold(change)
-    this.stats.changes++
-    return this.#change
+    const change = this.#editor.make(nowMs, make)
+    if (!change.isEmpty) this.#commit(nowMs, change)
+    return this.#outbox.lastChange
   }
 
   /**
@@ -318,80 +234,19 @@ export class Replica {
    * @throws AtomikError `unknown-change` when it was refused or lies further back than `undoDepth`
    */
   undo(nowMs: number, change: number): number {
-    const current = new Delta(this.schema.layouts)
-    this.#stamped = false
-    this.#nowMs = nowMs
-    this.#undo.invert(change, current, this, () => this.#stamp())
-    return this.#commit(current)
+    this.#commit(
+      nowMs,
+      this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
+    )
+    return this.#outbox.lastChange
   }
 
-  #stamp(): Halves {
-    if (!this.#stamped) this.#clock.next(this.#nowMs)
-    this.#stamped = true
-    return { low: this.#clock.low, high: this.#clock.high }
-  }
-
-  /** What a change is made of. Valid only inside `change`. */
-  readonly #edit: Edit = {
-    xor: (table, row, word, low, high) => {
-      const { part, at } = this.#touch(table, row)
-      part.words[at + 2 * word] ^= low
-      part.words[at + 2 * word + 1] ^= high
-    },
-    add: (table, row, word, low, high) => {
-      const { part, at } = this.#touch(table, row)
-      const sum = (part.words[at + 2 * word] >>> 0) + (low >>> 0)
-      part.words[at + 2 * word] = sum
-      part.words[at + 2 * word + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
-    },
-    write: (table, row, word, value) => {
-      const { part, at } = this.#touch(table, row)
-      const stamp = this.#stamp()
-      const i = at + 2 * word
-      part.words[i] = stamp.low
-      part.words[i + 1] = stamp.high
-      part.words.set(value, i + 2)
-    },
-    set: (table, row, word, on) => {
-      this.#raise(table, row, word, on)
-    },
-    remove: (table, row) => {
-      const out = new Int32Array(this.#scratch.length)
-      this.readRow(table, row, out)
-      if ((out[0] & 1) === 0) return
-      const { part, at } = this.#touch(table, row)
-      part.words[at] = out[0] + 1
-      part.words[at + 1] = out[1]
-    },
-  }
-
-  /** Sets a causal length to odd (on) or even (off), by one step when it is not there already. */
-  #raise(table: number, row: number, word: number, on: boolean): void {
-    this.readRow(table, row, this.#scratch)
-    const low = this.#scratch[2 * word]
-    const high = this.#scratch[2 * word + 1]
-    if ((low & 1) === (on ? 1 : 0)) return
-    const { part, at } = this.#touch(table, row)
-    part.words[at + 2 * word] = low + 1
-    part.words[at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
-  }
-
-  /** Opens the row in the change being made, and brings it to life when it is not. */
-  #touch(table: number, row: number) {
-    if (this.#current === undefined) throw new AtomikError('closed', 'a change was used after it ended')
-    const part = this.#current.tables[table]
-    let at = part.find(row)
-    if (at < 0) {
-      this.readRow(table, row, this.#scratch)
-      at = part.open(row)
-      if ((this.#scratch[0] & 1) === 0) {
-        part.words[at] = this.#scratch[0] + 1
-        part.words[at + 1] = this.#scratch[1]
-      }
-    } else if (part.words[at] !== 0 && (part.words[at] & 1) === 0) {
-      part.words[at]++
-    }
-    return { part, at }
+  #commit(nowMs: number, change: Delta): void {
+    this.#outbox.makeRoom(nowMs, change)
+    this.#undo.record(this.#outbox.lastChange + 1, change, this)
+    this.#outbox.add(change)
+    this.stats.changes++
+    if (this.#options.undoDepth === 0) this.#editor.recycle(change)
   }
 
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -402,9 +257,8 @@ export class Replica {
       case 'open':
         this.#link = 'greeting'
         this.#attempt = 0
-        this.#sent = 0
         this.#early.clear()
-        this.#saltAtMs = Number.NEGATIVE_INFINITY
+        this.#outbox.reconnect(nowMs)
         this.#greet(nowMs, actions)
         return
       case 'close':
@@ -422,44 +276,36 @@ export class Replica {
   /** Seals and sends what is open, as far as the window allows. */
   flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
-    if (!this.#writable) {
+    if (!this.#isWritable) {
       this.#dropUnwritable(actions)
       return
     }
-    if (this.#openFrom < this.#change && this.#pending.length < (this.#options.inFlightMax ?? 16))
-      this.#seal(nowMs)
-    while (this.#sent < this.#pending.length) this.#sendBatch(nowMs, this.#pending[this.#sent++], actions)
+    this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
+    for (
+      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
+      bytes !== undefined;
+      bytes = this.#outbox.next(nowMs, this.#stampBaseMs)
+    ) {
+      actions.push({ type: 'send', bytes })
+      this.stats.batchesSent++
+    }
   }
 
   /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
   #dropUnwritable(actions: ReplicaAction[]): void {
-    const dropped = this.pendingChanges
-    if (dropped === 0) return
+    if (this.pendingChanges === 0) return
     const touched = new TouchedRows()
     touched.add(this.accumulator)
-    this.#pending = []
-    this.#open.clear()
-    this.accumulator.clear()
-    const from = this.#incarnation.confirmed
-    this.#incarnation.base += dropped
-    this.#incarnation.confirmed += dropped
-    this.#openFrom = this.#change
-    this.#sent = 0
-    this.#refuse(from, this.#change, 'readonly', actions)
+    const from = this.#outbox.drop()
+    this.#refuse(from, this.#outbox.lastChange, 'readonly', actions)
     actions.push({ type: 'changed', rows: touched.rows })
   }
 
   #tick(nowMs: number, actions: ReplicaAction[]): void {
-    const resendMs = this.#options.resendMs ?? 400
-    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * resendMs) this.#greet(nowMs, actions)
+    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * this.#resendMs)
+      this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
-    const patienceMs = Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff
-    if (this.#sent > 0 && nowMs - this.#progressAtMs > patienceMs) {
-      this.stats.batchesResent += this.#sent
-      this.#sent = 0
-      this.#progressAtMs = nowMs
-      this.#backoff = Math.min(8, this.#backoff * 2)
-    }
+    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#resendMs)
     this.flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
@@ -476,13 +322,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
-      claims: [
-        {
-          incarnation: this.#incarnation.id,
-          sequence: this.#incarnation.confirmed - this.#incarnation.base,
-          label: this.#incarnation.confirmedLabel,
-        },
-      ],
+      claims: [this.#outbox.claim],
     })
     actions.push({ type: 'send', bytes: w.finish() })
     this.#greetedAtMs = nowMs
@@ -490,7 +330,7 @@ export class Replica {
 
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
-    const { confirmed, base } = this.#incarnation
+    const { confirmed, confirmedSequence } = this.#outbox
     if (nowMs - this.#haveAtMs < haveMs) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
@@ -498,135 +338,18 @@ export class Replica {
     this.#declaredConfirmed = confirmed
     const w = this.#writer
     w.reset()
-    writeHave(w, this.lsn, [{ alias: 0, sequence: confirmed - base }])
+    writeHave(w, this.lsn, [{ alias: 0, sequence: confirmedSequence }])
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
   /** Asks for the log from where we stand, at most once in `resendMs`. */
   #report(nowMs: number, actions: ReplicaAction[]): void {
-    if (nowMs - this.#needAtMs < (this.#options.resendMs ?? 400) / 4) return
+    if (nowMs - this.#needAtMs < this.#resendMs / 4) return
     this.#needAtMs = nowMs
     const w = this.#writer
     w.reset()
     writeNeed(w, this.lsn)
     actions.push({ type: 'send', bytes: w.finish() })
-  }
-
-  // ── the outbox ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #draw(base: number): Incarnation {
-    const id = new Uint8Array(16)
-    for (let i = 0; i < 16; i += 4) {
-      const word = this.#options.random32()
-      for (let b = 0; b < 4; b++) id[i + b] = word >>> (8 * b)
-    }
-    return { id, base, confirmed: base, confirmedLabel: firstLabel(id) }
-  }
-
-  #seal(nowMs: number): void {
-    const before = this.#pending.at(-1)
-    if (nowMs - this.#saltAtMs >= saltMs) {
-      this.#salt = { low: this.#options.random32() | 0, high: this.#options.random32() | 0 }
-      this.#saltAtMs = nowMs
-    }
-    const saltIsNew = !sameLabel(this.#salt, this.#lastSalt)
-    this.#lastSalt = this.#salt
-    const digest = new Fingerprint()
-    digestDelta(this.#open, (table, row) => this.#addressOf(table, row), digest)
-    const to = this.#change
-    const label = nextLabel(
-      before?.label ?? this.#incarnation.confirmedLabel,
-      this.#salt,
-      digest,
-      to - this.#incarnation.base,
-    )
-    this.#pending.push({
-      from: this.#openFrom,
-      to,
-      delta: this.#open,
-      salt: this.#salt,
-      saltIsNew,
-      label,
-      sentAtMs: undefined,
-      wasSent: false,
-    })
-    this.#open = new Delta(this.schema.layouts)
-    this.#openFrom = to
-    if (this.#pending.length === 1) this.#progressAtMs = nowMs
-  }
-
-  #sendBatch(nowMs: number, batch: PendingBatch, actions: ReplicaAction[]): void {
-    const body = this.#body
-    body.reset()
-    encodeDelta(body, batch.delta, this.#uplinkNames, this.#stampBaseMs)
-    const w = this.#writer
-    w.reset()
-    const { base } = this.#incarnation
-    writeBatch(w, {
-      alias: 0,
-      from: batch.from - base,
-      to: batch.to - base,
-      salt: batch.saltIsNew ? batch.salt : undefined,
-      body: body.finish(),
-    })
-    actions.push({ type: 'send', bytes: w.finish() })
-    batch.sentAtMs = batch.wasSent ? undefined : nowMs
-    batch.wasSent = true
-    this.stats.batchesSent++
-  }
-
-  /** Takes the first pending batch out of the accumulator, after its fate is known. */
-  #settle(nowMs: number): PendingBatch {
-    const batch = this.#pending.shift()
-    assert(batch !== undefined, 'a batch to settle')
-    if (this.#sent > 0) this.#sent--
-    this.#progressAtMs = nowMs
-    this.#backoff = 1
-    if (batch.sentAtMs !== undefined)
-      this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / (this.#roundTripMs === 0 ? 1 : 8)
-    this.#incarnation.confirmed = batch.to
-    this.#incarnation.confirmedLabel = batch.label
-    this.#rebuildAccumulator(batch.delta)
-    return batch
-  }
-
-  /** The accumulator becomes the fold of what is still pending, in the rows of `touched`. */
-  #rebuildAccumulator(touched: Delta): void {
-    if (this.#pending.length === 0 && this.#open.isEmpty) {
-      this.accumulator.clear()
-      return
-    }
-    const parts = [...this.#pending.map(batch => batch.delta), this.#open]
-    for (let t = 0; t < touched.tables.length; t++) {
-      const { count, rows, layout } = touched.tables[t]
-      const to = this.accumulator.tables[t]
-      const stride = 2 * layout.words
-      for (let slot = 0; slot < count; slot++) {
-        const at = to.open(rows[slot])
-        to.words.fill(0, at, at + stride)
-        for (const part of parts) {
-          const from = part.tables[t].find(rows[slot])
-          if (from >= 0) foldRow(layout, to.words, at, part.tables[t].words, from)
-        }
-      }
-    }
-  }
-
-  /** Continues under a new incarnation: what the hub did not take is issued again from there. */
-  #rotate(nowMs: number, actions: ReplicaAction[]): void {
-    const reissued = new Delta(this.schema.layouts)
-    for (const batch of this.#pending) reissued.fold(batch.delta)
-    reissued.fold(this.#open)
-    this.#open = reissued
-    this.#openFrom = this.#incarnation.confirmed
-    this.#pending = []
-    this.#sent = 0
-    this.#incarnation = this.#draw(this.#openFrom)
-    this.#lastSalt = zero
-    this.#saltAtMs = Number.NEGATIVE_INFINITY
-    this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
   }
 
   // ── what the hub says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -659,11 +382,10 @@ export class Replica {
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
-    this.#sent = 0
-    this.#writable = frame.writable
+    this.#outbox.reconnect(nowMs)
+    this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
     this.epoch = frame.epoch
-    this.#progressAtMs = nowMs
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
     // The hub does not know our position: what it sends starts from nothing.
@@ -678,9 +400,8 @@ export class Replica {
    * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
    */
   #probe(heads: readonly Head[]): void {
-    const last = this.#openFrom - this.#incarnation.base
-    if (heads.some(head => head.alias === 0 && head.sequence > last) && this.#openFrom === this.#change)
-      this.#change++
+    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
+      this.#outbox.addProbe()
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -694,41 +415,26 @@ export class Replica {
     touched.addAll(this.reference)
     this.reference.clear()
     this.lsn = 0
-    this.#forgetNumbers()
+    this.#numbers.forget()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
   }
 
-  #forgetNumbers(): void {
-    for (const rows of this.#rowOf) rows.length = 0
-    for (const numbers of this.#numberOf) numbers.clear()
-  }
-
   /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
-  #follow(
-    nowMs: number,
-    frame: DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' },
-    actions: ReplicaAction[],
-  ): void {
+  #follow(nowMs: number, frame: LogFrame, actions: ReplicaAction[]): void {
     const touched = new TouchedRows()
-    const before = this.#incarnation.confirmed
+    const before = this.#outbox.confirmed
     try {
       this.#followAll(nowMs, frame, touched, actions)
     } finally {
       // Also when a later entry makes no sense: those before it hold.
       if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
-      if (this.#incarnation.confirmed > before)
-        actions.push({ type: 'confirmed', change: this.#incarnation.confirmed })
+      if (this.#outbox.confirmed > before) actions.push({ type: 'confirmed', change: this.#outbox.confirmed })
     }
     if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
-  #followAll(
-    nowMs: number,
-    frame: DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' },
-    touched: TouchedRows,
-    actions: ReplicaAction[],
-  ): void {
-    let next: typeof frame | undefined = frame
+  #followAll(nowMs: number, frame: LogFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
+    let next: LogFrame | undefined = frame
     while (next !== undefined) {
       const end: number = next.type === 'stream' ? next.lsn + next.entries.length : next.toLsn
       if (end <= this.lsn) {
@@ -750,13 +456,13 @@ export class Replica {
     }
   }
 
-  #nextEarly(): (DownlinkFrame & { type: 'stream' | 'fold' | 'snapshot' }) | undefined {
+  #nextEarly(): LogFrame | undefined {
     if (this.#early.size === 0) return undefined
     for (const [start, frame] of this.#early) {
       if (start > this.lsn) continue
       this.#early.delete(start)
       if (start === this.lsn) this.stats.gapsRepaired++
-      if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot') return frame
+      return frame
     }
     return undefined
   }
@@ -771,22 +477,21 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        const decoded = decodeDelta(reader, this.schema.layouts, this.#directory, this.#stampBaseMs)
+        const decoded = decodeDelta(reader, this.schema.layouts, this.#numbers.directory, this.#stampBaseMs)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
-        this.#admit(decoded)
+        this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
-        this.#see(decoded.delta)
+        this.#editor.see(decoded.delta)
         touched.add(decoded.delta)
       } else if (entry.kind !== 'nothing') {
-        const first = this.#pending[0]
-        if (first === undefined || first.to - this.#incarnation.base !== entry.to)
+        if (this.#outbox.first?.endSequence !== entry.to)
           throw new AtomikError(
             'malformed',
             `the hub settles change ${entry.to}, which is not the next of ours`,
           )
-        const batch = this.#settle(nowMs)
+        const batch = this.#outbox.settle(nowMs)
         if (entry.kind === 'own') {
-          this.#numberLiterals(batch.delta)
+          this.#numbers.admitOwn(batch.delta)
           this.reference.accum(batch.delta)
         } else {
           this.#refuse(batch.from, batch.to, entry.code, actions)
@@ -807,11 +512,11 @@ export class Replica {
   ): void {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
-    const directory = whole ? this.#unnumbered : this.#directory
+    const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
     const decoded = decodeDelta(reader, this.schema.layouts, directory, this.#stampBaseMs)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
-    if (whole) this.#forgetNumbers()
-    this.#admit(decoded)
+    if (whole) this.#numbers.forget()
+    this.#numbers.admit(decoded)
     if (frame.type === 'fold') {
       this.reference.accum(decoded.delta)
       this.stats.folds++
@@ -823,7 +528,7 @@ export class Replica {
       this.reference.load(decoded.delta)
       this.stats.snapshots++
     }
-    this.#see(decoded.delta)
+    this.#editor.see(decoded.delta)
     touched.add(decoded.delta)
     this.lsn = frame.toLsn
     for (const head of frame.heads) this.#settleUpTo(nowMs, head, touched, actions)
@@ -832,11 +537,15 @@ export class Replica {
   /** Batches that a fold or snapshot names as contained, or refused, leave the accumulator. */
   #settleUpTo(nowMs: number, head: Head, touched: TouchedRows, actions: ReplicaAction[]): void {
     if (head.alias !== 0) return
-    const { base } = this.#incarnation
-    while (this.#pending.length > 0 && this.#pending[0].to - base <= head.sequence) {
-      const batch = this.#settle(nowMs)
+    for (
+      let first = this.#outbox.first;
+      first && first.endSequence <= head.sequence;
+      first = this.#outbox.first
+    ) {
+      const { endSequence } = first
+      const batch = this.#outbox.settle(nowMs)
       touched.add(batch.delta)
-      const refusal = head.refused.find(refused => refused.to === batch.to - base)
+      const refusal = head.refused.find(({ to }) => to === endSequence)
       if (refusal !== undefined) this.#refuse(batch.from, batch.to, refusal.code, actions)
     }
   }
@@ -868,12 +577,7 @@ export class Replica {
   }
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
-    const from = sequence + this.#incarnation.base
-    const first = this.#pending.findIndex(batch => batch.from === from)
-    if (first < 0 || first >= this.#sent) return
-    this.stats.batchesResent += this.#sent - first
-    this.#sent = first
-    this.#progressAtMs = nowMs
+    this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
     this.flush(nowMs, actions)
   }
 
@@ -882,74 +586,16 @@ export class Replica {
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
-    if (frame.attempt !== this.#attempt) return
-    if (frame.sequence + this.#incarnation.base <= this.#incarnation.confirmed) this.#rotate(nowMs, actions)
-  }
-
-  // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #addressOf(table: number, row: number): Halves {
-    const { addresses } = this.reference.tables[table]
-    return { low: addresses[2 * row], high: addresses[2 * row + 1] }
-  }
-
-  readonly #directory: RowDirectory = {
-    rowNumbered: (table, number) => this.#rowOf[table][number] ?? -1,
-    rowNamed: (table, key) => this.reference.tables[table].find(key),
-    rowCount: table => this.reference.tables[table].count,
-    knownRows: table => this.#rowOf[table].length,
-  }
-
-  /** The same before any number is agreed: how a whole snapshot is read. */
-  readonly #unnumbered: RowDirectory = { ...this.#directory, rowNumbered: () => -1, knownRows: () => 0 }
-
-  readonly #uplinkNames: RowNames = {
-    numberOf: (table, row) => this.#numberOf[table].get(row) ?? -1,
-    keyOf: (table, row) => this.reference.tables[table].keys[row],
-    knownRows: table => this.#rowOf[table].length,
-  }
-
-  /** Creates and numbers the rows a decoded delta introduces. */
-  #admit(decoded: DecodedDelta): void {
-    for (const { table, key, row } of decoded.named) {
-      const opened = this.reference.tables[table].open(key)
-      assert(opened === row, 'rows are created in the order of their names')
-      this.#number(table, row)
-    }
-  }
-
-  #number(table: number, row: number): void {
-    this.#numberOf[table].set(row, this.#rowOf[table].length)
-    this.#rowOf[table].push(row)
-  }
-
-  /** Rows an own batch introduced get their numbers at its place in the log, in the order of its literals. */
-  #numberLiterals(delta: Delta): void {
-    for (let t = 0; t < delta.tables.length; t++) {
-      const { rows, count } = delta.tables[t]
-      const literals: number[] = []
-      for (let slot = 0; slot < count; slot++)
-        if (!this.#numberOf[t].has(rows[slot]) && !delta.tables[t].isZero(slot)) literals.push(rows[slot])
-      if (literals.length === 0) continue
-      const keyOf = (row: number) => encodeUtf8(this.reference.tables[t].keys[row])
-      literals.sort((a, b) => compareBytes(keyOf(a), keyOf(b)))
-      for (const row of literals) this.#number(t, row)
-    }
-  }
-
-  /** The clock runs ahead of every stamp seen. */
-  #see(delta: Delta): void {
-    for (const { layout, words, count } of delta.tables) {
-      for (let w = 0; w < layout.words; w++) {
-        if (layout.kinds[w] !== WordKind.stamp) continue
-        for (let slot = 0; slot < count; slot++) {
-          const at = 2 * (slot * layout.words + w)
-          this.#clock.see(words[at], words[at + 1])
-        }
-      }
-    }
+    if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
+    this.#outbox.rotate(nowMs)
+    this.stats.forks++
+    this.#link = 'greeting'
+    this.#greet(nowMs, actions)
   }
 }
+
+/** A frame that moves the log number. */
+type LogFrame = DownlinkFrame & { readonly type: 'stream' | 'fold' | 'snapshot' }
 
 /** A whole snapshot: it replaces everything, so it fits any position. */
 function isWhole(frame: DownlinkFrame): boolean {

@@ -114,7 +114,9 @@ const streamBytesMax = 256 * 1024
 const foldEntriesMin = 256
 const askMs = 60
 const heartbeatMs = 300
+/** Batches kept before their turn, of each incarnation; larger ones are asked for again instead. */
 const earlyBatchesMax = 64
+const earlyBytesMax = 16 * 1024
 
 export class Space {
   readonly name: string
@@ -261,7 +263,16 @@ export class Space {
   }
 
   leave(connection: number): void {
+    const reader = this.#connections.get(connection)
     this.#connections.delete(connection)
+    // An incarnation that never wrote leaves no trace.
+    for (const { head } of reader?.claims ?? []) {
+      if (head.head.sequence > 0) continue
+      const isClaimed = [...this.#connections.values()].some(({ claims }) =>
+        claims.some(c => c.head === head),
+      )
+      if (!isClaimed) this.#heads.delete(formatIncarnation(head.id))
+    }
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
@@ -372,7 +383,11 @@ export class Space {
     }
     if (frame.from > claimed.chain) {
       this.stats.gapsSeen++
-      if (claimed.early.size < earlyBatchesMax && !claimed.early.has(frame.from))
+      if (
+        claimed.early.size < earlyBatchesMax &&
+        frame.body.length <= earlyBytesMax &&
+        !claimed.early.has(frame.from)
+      )
         claimed.early.set(frame.from, { ...frame, body: frame.body.slice() })
       this.#ask(nowMs, reader, claimed, claimed.chain, actions)
       return false

@@ -247,6 +247,18 @@ describe('undo of a flag and of life', () => {
     expect(alone.words('k')[at('sum')]).toBe(3n)
   })
 
+  it('does not end a life while the row holds what came later', () => {
+    const alone = new Alone()
+    const born = alone.add(3)
+    const later = alone.add(10)
+    alone.undo(born)
+    expect(alone.alive()).toBe(true)
+    expect(alone.words('k')[at('sum')]).toBe(10n)
+    alone.undo(later)
+    expect(alone.alive()).toBe(true)
+    expect(alone.words('k')[at('sum')]).toBe(0n)
+  })
+
   it('does not end a life that others use', () => {
     const alone = new Alone()
     alone.add(1)

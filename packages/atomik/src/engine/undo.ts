@@ -4,7 +4,7 @@
  * the earlier value as a new change, and only while the undone write still stands: itself, or as an undo brought it back.
  * So undoing backwards through a history arrives where it began.
  */
-import { Delta, invertRow, WordKind } from '../algebra/index.ts'
+import { Delta, foldRow, invertRow, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Halves } from '../wire/index.ts'
 
@@ -94,6 +94,9 @@ export class UndoLog {
             if (half >= 2 && done.words[from + i + half] !== now[i + half]) stands = false
           }
           if (!written || !stands) continue
+          // A row lives on while it holds anything that came after the change that brought it to life.
+          if (word === 0 && (now[0] & 1) === 1 && isChangedSince(layout, now, before, done.words, from))
+            continue
           if (kind === WordKind.stamp) {
             const { low, high } = stamp()
             to.words[at + i] = low
@@ -123,6 +126,20 @@ export class UndoLog {
     const oldest = this.#standsFor.keys().next()
     if (!oldest.done) this.#standsFor.delete(oldest.value)
   }
+}
+
+/** True when the row holds more than it did right after the change: before ⊙ done, its life left aside. */
+function isChangedSince(
+  layout: RowLayout,
+  now: Int32Array,
+  before: Int32Array,
+  done: Int32Array,
+  from: number,
+): boolean {
+  const after = before.slice(from, from + 2 * layout.words)
+  foldRow(layout, after, 0, done, from)
+  for (let half = 2; half < after.length; half++) if (after[half] !== now[half]) return true
+  return false
 }
 
 /** How many brought-back writes are kept for each change that can be undone. */

@@ -314,6 +314,13 @@ describe('descriptions from outside', () => {
       '64 kB of the longest arrays',
       fill(i => `t${i}(${Array.from({ length: 16 }, (_, f) => `f${f}:toggle*4095`).join()})\n`),
     ],
+    [
+      '64 tables of the longest arrays, 14 kB',
+      Array.from(
+        { length: 64 },
+        (_, t) => `t${t}(${Array.from({ length: 16 }, (_, f) => `f${f}:toggle*4095`).join()})\n`,
+      ).join(''),
+    ],
     ['64 kB of tables', fill(i => `t${i}(b:bits(262080))\n`)],
     [
       '64 kB of fields',

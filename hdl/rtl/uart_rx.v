@@ -1,0 +1,36 @@
+// uart_rx: bytes from a serial line, 8N1. DIVIDE clocks a bit; a bit is sampled in its middle.
+`default_nettype none
+module uart_rx #(
+  parameter DIVIDE = 104
+) (
+  input  wire       clk,
+  input  wire       rst,
+  input  wire       line,
+  output reg        valid,
+  output reg  [7:0] data
+);
+  reg [1:0]  settled;
+  reg [15:0] count;
+  reg [3:0]  bits;
+  always @(posedge clk) begin
+    settled <= {settled[0], line};
+    valid   <= 1'b0;
+    if (bits == 4'd0) begin
+      // idle until the line falls; then wait for the middle of the first data bit
+      count <= DIVIDE + DIVIDE / 2 - 1;
+      if (~settled[1]) bits <= 4'd9;
+    end else if (count != 16'd0) count <= count - 16'd1;
+    else begin
+      count <= DIVIDE - 1;
+      bits  <= bits - 4'd1;
+      if (bits != 4'd1) data <= {settled[1], data[7:1]};
+      else              valid <= settled[1];   // the stop bit; a broken frame is dropped
+    end
+    if (rst) begin
+      bits    <= 4'd0;
+      settled <= 2'b11;
+      valid   <= 1'b0;
+    end
+  end
+endmodule
+`default_nettype wire

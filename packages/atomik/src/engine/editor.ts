@@ -1,0 +1,162 @@
+/**
+ * Makes changes. While one is being made it is a delta on top of reference and accumulator, so what it reads includes what
+ * it wrote, and throwing it away undoes all of it. One change has one stamp.
+ */
+import { Delta, foldRow, WordKind } from '../algebra/index.ts'
+import { AtomikError } from '../errors.ts'
+import type { Schema } from '../schema/index.ts'
+import type { Halves } from '../wire/index.ts'
+import { StampClock } from './clock.ts'
+import type { Reference } from './reference.ts'
+import type { Edit } from './rows.ts'
+
+export class Editor {
+  readonly #schema: Schema
+  readonly #reference: Reference
+  readonly #accumulator: Delta
+  readonly #clock = new StampClock()
+  /** The change being made, or undefined. */
+  #current: Delta | undefined
+  /** An empty delta for the next change, when nothing keeps the last one. */
+  #spare: Delta | undefined
+  #nowMs = 0
+  #isStamped = false
+  readonly #scratch: Int32Array
+
+  constructor(schema: Schema, reference: Reference, accumulator: Delta) {
+    this.#schema = schema
+    this.#reference = reference
+    this.#accumulator = accumulator
+    this.#scratch = new Int32Array(2 * Math.max(...schema.layouts.map(layout => layout.words)))
+  }
+
+  get isEditing(): boolean {
+    return this.#current !== undefined
+  }
+
+  /** READ of a whole row into `out`, 2 × words halves: reference ⊙ accumulator ⊙ the change being made. */
+  readRow(table: number, row: number, out: Int32Array): void {
+    const { layout, words } = this.#reference.tables[table]
+    const stride = 2 * layout.words
+    for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
+    foldIn(this.#accumulator, table, row, out)
+    if (this.#current !== undefined) foldIn(this.#current, table, row, out)
+  }
+
+  /** What `make` accumulates, as a delta; whatever it throws, nothing remains. */
+  make(nowMs: number, make: (edit: Edit) => void): Delta {
+    const change = this.#begin(nowMs)
+    this.#current = change
+    try {
+      make(this.edit)
+    } finally {
+      this.#current = undefined
+    }
+    return change
+  }
+
+  /** A delta to be filled from outside, with the stamp of one change. */
+  fill(nowMs: number, fill: (change: Delta, stamp: () => Halves) => void): Delta {
+    const change = this.#begin(nowMs)
+    fill(change, () => this.#stamp())
+    return change
+  }
+
+  /** The change is folded in and nobody keeps it. */
+  recycle(change: Delta): void {
+    change.clear()
+    this.#spare = change
+  }
+
+  /** The clock runs ahead of every stamp seen. */
+  see(delta: Delta): void {
+    for (const { layout, words, count } of delta.tables) {
+      for (let w = 0; w < layout.words; w++) {
+        if (layout.kinds[w] !== WordKind.stamp) continue
+        for (let slot = 0; slot < count; slot++) {
+          const at = 2 * (slot * layout.words + w)
+          this.#clock.see(words[at], words[at + 1])
+        }
+      }
+    }
+  }
+
+  /** What a change is made of. Valid only while one is being made. */
+  readonly edit: Edit = {
+    xor: (table, row, word, low, high) => {
+      const { part, at } = this.#touch(table, row)
+      part.words[at + 2 * word] ^= low
+      part.words[at + 2 * word + 1] ^= high
+    },
+    add: (table, row, word, low, high) => {
+      const { part, at } = this.#touch(table, row)
+      const sum = (part.words[at + 2 * word] >>> 0) + (low >>> 0)
+      part.words[at + 2 * word] = sum
+      part.words[at + 2 * word + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
+    },
+    write: (table, row, word, value) => {
+      const { part, at } = this.#touch(table, row)
+      const stamp = this.#stamp()
+      const i = at + 2 * word
+      part.words[i] = stamp.low
+      part.words[i + 1] = stamp.high
+      part.words.set(value, i + 2)
+    },
+    set: (table, row, word, on) => {
+      this.readRow(table, row, this.#scratch)
+      const low = this.#scratch[2 * word]
+      const high = this.#scratch[2 * word + 1]
+      if ((low & 1) === (on ? 1 : 0)) return
+      const { part, at } = this.#touch(table, row)
+      part.words[at + 2 * word] = low + 1
+      part.words[at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
+    },
+    remove: (table, row) => {
+      this.readRow(table, row, this.#scratch)
+      const low = this.#scratch[0]
+      const high = this.#scratch[1]
+      if ((low & 1) === 0) return
+      const { part, at } = this.#touch(table, row)
+      part.words[at] = low + 1
+      part.words[at + 1] = high + (low === -1 ? 1 : 0)
+    },
+  }
+
+  #begin(nowMs: number): Delta {
+    const change = this.#spare ?? new Delta(this.#schema.layouts)
+    this.#spare = undefined
+    this.#isStamped = false
+    this.#nowMs = nowMs
+    return change
+  }
+
+  #stamp(): Halves {
+    if (!this.#isStamped) this.#clock.next(this.#nowMs)
+    this.#isStamped = true
+    return { low: this.#clock.low, high: this.#clock.high }
+  }
+
+  /** Opens the row in the change being made, and brings it to life when it is not. */
+  #touch(table: number, row: number) {
+    if (this.#current === undefined) throw new AtomikError('closed', 'a change was used after it ended')
+    const part = this.#current.tables[table]
+    let at = part.find(row)
+    if (at < 0) {
+      this.readRow(table, row, this.#scratch)
+      at = part.open(row)
+      if ((this.#scratch[0] & 1) === 0) {
+        part.words[at] = this.#scratch[0] + 1
+        part.words[at + 1] = this.#scratch[1]
+      }
+    } else if (part.words[at] !== 0 && (part.words[at] & 1) === 0) {
+      part.words[at]++
+    }
+    return { part, at }
+  }
+}
+
+function foldIn(delta: Delta, table: number, row: number, out: Int32Array): void {
+  const part = delta.tables[table]
+  const at = part.find(row)
+  if (at >= 0) foldRow(part.layout, out, 0, part.words, at)
+}

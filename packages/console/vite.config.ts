@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+import { mapPlugin } from './build/map.ts'
+
+const built = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// Built by `tsc -b` before. Named by path, so that the page is made of the packages beside it and of no others.
+export default defineConfig({
+  base: './',
+  plugins: [mapPlugin()],
+  resolve: {
+    alias: {
+      '@atomik/flights/regions': built('../flights/dist/regions.js'),
+      '@atomik/flights/schema': built('../flights/dist/schema.js'),
+      atomik: built('../atomik/dist/index.js'),
+    },
+  },
+  build: {
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    // Making the map takes a second or two: no news.
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
+})
