@@ -1,7 +1,7 @@
 // The TypeScript client in the booted machine: the vectors by DeviceTable, a ring, refusals, and `atomik waste`
 // end to end on a cgroup that is known to copy. Bundled by esbuild; prints claims as the C programs do.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { DeviceTable, deviceAvailable, waste } from '../../../packages/device/src/index.ts'
 
 let passed = 0
@@ -26,7 +26,7 @@ const run = async (...argv) => {
 
 claim(deviceAvailable(), 'the device is there')
 
-const { cases } = JSON.parse(readFileSync('/operations.json', 'utf8'))
+const cases = readdirSync('/vectors').flatMap(file => JSON.parse(readFileSync(`/vectors/${file}`, 'utf8')).cases)
 let steps = 0
 const wrong = []
 for (const { name, lane, width, contexts, steps: list } of cases.filter(one => one.lane !== 'max')) {

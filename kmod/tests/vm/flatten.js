@@ -16,7 +16,7 @@ for (const file of process.argv.slice(2)) {
   const { version, cases } = JSON.parse(readFileSync(file, 'utf8'))
   if (version !== 1) throw new Error(`${file}: version 1 is wanted, ${version} came`)
   for (const { name, lane, width, contexts, steps } of cases) {
-    console.log(`case ${name} ${lane} ${width} ${contexts}`)
+    console.log(`case ${name.replace(/\s+/g, '-')} ${lane} ${width} ${contexts}`)
     for (const { op, address, value, expect } of steps)
       console.log(
         `${op} ${address} ${value == null ? '-' : words(value, width)} ${expect == null ? '-' : words(expect, width)}`,

@@ -2,7 +2,9 @@
 /*
  * Under a kernel with failslab and fail_page_alloc: a process whose allocations fail one
  * time in ten does everything the device offers, over and over.  Every call succeeds or
- * says ENOMEM, and afterwards not a byte is left.
+ * says ENOMEM, and afterwards not a byte is left.  The tracker is left out: its own
+ * allocations fail one by one in faults.c, and the kernel's kprobes do not survive a failed
+ * allocation while they are unregistered (seen: WARNING in __disarm_kprobe_ftrace).
  */
 #include <sys/mount.h>
 
@@ -28,7 +30,7 @@ static int count(int error)
 
 static void one_round(void)
 {
-	int file = open("/dev/atomik", O_RDWR), waste;
+	int file = open("/dev/atomik", O_RDWR);
 	uint64_t words[64] = { 1 };
 	struct atomik_op op = { .version = 1, .opcode = ATOMIK_OP_ACCUM, .words = (uintptr_t)words };
 	struct ring ring;
@@ -43,13 +45,6 @@ static void one_round(void)
 		munmap(ring.head, ring.bytes);
 	if (file >= 0)
 		close(file);
-	waste = open("/dev/atomik-waste", O_RDWR);
-	if (waste >= 0) {
-		count(write(waste, "start slots=64", 14) < 0 ? errno : 0);
-		count(read(waste, words, sizeof(words)) < 0 ? errno : 0);
-		count(write(waste, "stop", 4) < 0 ? errno : 0);
-		close(waste);
-	}
 }
 
 int main(void)

@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 				must(ring_make(&ring, through, 4) == 0, "make a ring");
 			continue;
 		}
+		must(strncmp(line, "case ", 5) != 0, "read a case: its line has another form");
 		if (direct < 0)
 			continue;
 		must(sscanf(line, "%15s %llu %8191s %8191s", op_name, &address, value, expect) == 4, "read a step");
