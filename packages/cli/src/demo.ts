@@ -1,7 +1,7 @@
 /** `atomik demo`: the algebra in the terminal, step by step, each line computed by the library as it is shown. */
 import { AtomikContext } from 'atomik'
 import { Command } from 'commander'
-import pc from 'picocolors'
+import { colors as pc } from './colors.ts'
 import { wholeNumber } from './options.ts'
 
 export function demoCommand(): Command {

@@ -5,7 +5,7 @@ import { type FaultLevel, faultLevels, Replay, type ReplayFigures } from '@atomi
 import { AtomikError } from 'atomik'
 import Table from 'cli-table3'
 import { Command, Option } from 'commander'
-import pc from 'picocolors'
+import { colors as pc } from './colors.ts'
 import { speed, wholeNumber } from './options.ts'
 import { pageFolder } from './serve.ts'
 
