@@ -1,4 +1,6 @@
 /** Colours where a person reads them: on a terminal, unless NO_COLOR asks for none (no-color.org). */
 import pc from 'picocolors'
 
-export const colors = pc.createColors(process.stdout.isTTY === true && process.env.NO_COLOR === undefined)
+const { NO_COLOR } = process.env
+
+export const colors = pc.createColors(process.stdout.isTTY === true && NO_COLOR === undefined)
