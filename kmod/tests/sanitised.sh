@@ -24,6 +24,6 @@ atomik /t/device
 atomik /t/vectors /vectors.txt
 atomik /t/hammer 60
 faulty /t/faults
-atomik /t/storm
 atomik /t/truth 1
+atomik /t/storm
 ORDER
