@@ -362,9 +362,10 @@ export class Replay {
       if (this.#phase === 'agreed' || this.#phase === 'disagreed')
         put(run.verdict, this.#phase === 'agreed' ? 'every comparison is equal' : 'comparisons differ')
       this.#replicas.forEach(({ name, report, link }, index) => {
-        if (report === undefined) return
+        // All rows appear in one change, before their first figures: the page's table never grows under the reader.
         const row = control.replicas.row(String(index))
         put(row.name, name)
+        if (report === undefined) return
         put(row.live, report.live && !link.isCut)
         put(row.lsn, report.lsn)
         put(row.lag, Math.max(0, (hub?.lsn ?? report.lsn) - report.lsn))
