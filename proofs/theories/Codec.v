@@ -3,7 +3,8 @@
    A codec here is prefix-free: encK says that decoding what was encoded gives it back and leaves what
    follows; decK says that whatever the decoder accepts is exactly what the encoder writes. From the two
    follow: equal bytes iff equal deltas, no other bytes accepted, every truncation refused. Codecs
-   compose, so the laws need proving once a part. Not modelled: text keys and the coding of stamps. *)
+   compose, so the laws need proving once a part. Not modelled: text keys and the coding of stamps.
+   Over 500 lines because the parts, from varint to delta, are one tower of composed codecs. *)
 From Coq Require Import NArith Lia.
 From mathcomp Require Import all_ssreflect.
 Set Implicit Arguments.

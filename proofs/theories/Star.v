@@ -4,7 +4,8 @@
    puts a client back to any state it ever saved, under a new incarnation; the hub loses what it had
    not synced; `clone` makes two machines of one incarnation, so that histories fork.
    The invariant: what is durable is a valid ledger, and every client (running or saved) holds the
-   fold of exactly the prefix its LSN names. It does not model epochs: one hub, one log. *)
+   fold of exactly the prefix its LSN names. It does not model epochs: one hub, one log.
+   Over 500 lines because one invariant is carried through every step, and its cases share one section. *)
 From mathcomp Require Import all_ssreflect.
 From ATOMiK Require Import Lanes Ledger.
 Set Implicit Arguments.

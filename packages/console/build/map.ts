@@ -57,8 +57,8 @@ async function makeMap(): Promise<MapData> {
   )
 
   const areas = (geometries: typeof states.geometries) =>
-    // biome-ignore lint/suspicious/noExplicitAny: the types of `merge` want polygons, which these are
-    merge(topology, geometries as any)
+    // `merge` wants polygons, which these are.
+    merge(topology, geometries as Parameters<typeof merge>[1])
   const main = states.geometries.filter(({ id }) => !islands.has(String(id)))
   const borders = mesh(topology, states, (a, b) => a !== b)
 

@@ -1,6 +1,6 @@
 /**
  * One replica as a process of its own: the region's flights, made as changes when the orchestrator says how far time has
- * come. It uses the library as any program would.
+ * come. It uses the library from outside, through `connect`.
  */
 import { connect } from 'atomik'
 import { type Flight, loadFlights, loadRegions } from './data.ts'

@@ -7,6 +7,9 @@
  *
  * Invariants: log numbers are dense; the reference is the fold of all accepted batches up to `lsn`; a batch and the head it
  * moves are in one write.
+ *
+ * Over 500 lines because accepting, committing and feeding readers share one order of log numbers; what could be taken out
+ * without splitting that is in `heads.ts` and `space-store.ts`.
  */
 import { Delta, Fingerprint, Mixer, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
