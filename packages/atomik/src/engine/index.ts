@@ -2,6 +2,7 @@
 export { Branch, type BranchParent } from './branch.ts'
 export { StampClock } from './clock.ts'
 export { formatIncarnation } from './label.ts'
+export { type MeshAction, type MeshEvent, MeshNode, type MeshOptions, type MeshStats } from './mesh.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
