@@ -18,6 +18,7 @@ const load: Record<View, () => Promise<ComponentType<ViewProps>>> = {
     return ({ origin, token }) => origin !== undefined && <FlightsView origin={origin} token={token} />
   },
   algebra: async () => (await import('./algebra/algebra-view.tsx')).AlgebraView,
+  nodes: async () => (await import('./nodes/nodes-view.tsx')).NodesView,
 }
 
 /** Views that need a hub. */

@@ -4,6 +4,7 @@ import { addressOf, type View } from './route.ts'
 const titles: Record<View, string> = {
   flights: 'Flights',
   algebra: 'Algebra',
+  nodes: 'Two nodes',
 }
 
 interface HeadProps {
