@@ -298,8 +298,8 @@ function verify(net: Net): void {
 }
 
 /** More of them: MESH_RUNS=3000 MESH_SEED=100 npx vitest run packages/atomik/src/engine/mesh.test.ts */
-const runs = Number(process.env['MESH_RUNS'] ?? 100)
-const seed = Number(process.env['MESH_SEED'] ?? 0)
+const { MESH_RUNS = '100', MESH_SEED = '0' } = process.env
+const [runs, seed] = [Number(MESH_RUNS), Number(MESH_SEED)]
 
 describe('nodes of a mesh, on any schedule', () => {
   it('end equal and count each change once', { timeout: 60_000 + 200 * runs }, () => {
