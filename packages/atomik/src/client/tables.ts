@@ -1,12 +1,16 @@
 /** What a program holds of a table: rows by key, those that exist, and who is told when one changes. */
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Fields, TableSchema } from '../schema/index.ts'
+import { type Fields, isRegion, type RegionSchema, type TableSchema } from '../schema/index.ts'
 import { encodeUtf8 } from '../wire/index.ts'
 import { type Host, type Row, rowFactory } from './handles.ts'
+import { openRegions, type RegionHost, type RegionTable } from './regions.ts'
 
 export type TablesOf = Readonly<Record<string, TableSchema>>
 export type FieldsOf<T> = T extends TableSchema<infer F> ? F : never
+
+/** What a program holds of a table: rows, or regions. */
+export type TableOf<S> = S extends RegionSchema ? RegionTable : Table<FieldsOf<S>>
 
 export interface Table<F extends Fields> {
   /** The row with this key. Asking for it does not make it exist; the first change does. */
@@ -22,7 +26,15 @@ export interface Table<F extends Fields> {
 }
 
 /** Makes the table that a program sees, and the way to tell its listeners of a row. */
-export function openTable<F extends Fields>(
+export function openAny(
+  schema: TableSchema,
+  table: number,
+  host: RegionHost,
+): { readonly face: unknown; notify(row: number): void } {
+  return isRegion(schema) ? openRegions(schema as RegionSchema, table, host) : openTable(schema, table, host)
+}
+
+function openTable<F extends Fields>(
   schema: TableSchema<F>,
   table: number,
   host: Host,

@@ -6,6 +6,16 @@ export { type MeshAction, type MeshEvent, MeshNode, type MeshOptions, type MeshS
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
+  objectionToPages,
+  PageDigests,
+  pageKey,
+  parsePageKey,
+  patchPage,
+  readPage,
+  regionWords,
+  writerOf,
+} from './region.ts'
+export {
   Replica,
   type ReplicaAction,
   type ReplicaEvent,

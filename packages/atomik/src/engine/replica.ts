@@ -195,6 +195,11 @@ export class Replica {
     return this.#editor.clock
   }
 
+  /** What this opening writes under: 16 bytes, drawn again after a fork. */
+  get incarnation(): Uint8Array {
+    return this.#outbox.claim.incarnation
+  }
+
   get isLive(): boolean {
     return this.#link === 'live'
   }

@@ -38,6 +38,7 @@ import {
 import { IncarnationHead } from './heads.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
+import { objectionToPages } from './region.ts'
 import { type SpaceImage, SpaceStore } from './space-store.ts'
 import type { Put } from './storage.ts'
 
@@ -421,7 +422,10 @@ export class Space {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused = reader.writable ? this.#objection(nowMs, decoded) : 'readonly'
+    const refused = reader.writable
+      ? (this.#objection(nowMs, decoded) ??
+        objectionToPages(decoded, this.schema.tables, this.reference, head.id))
+      : 'readonly'
     if (refused === undefined) this.#apply(decoded)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
