@@ -15,6 +15,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Sections by name, loaded when they run: one that lacks its peers does not hinder the others. */
 const sections: Readonly<Record<string, () => Promise<{ readonly section: Section }>>> = {
   kernels: () => import('./kernels/kernels.ts'),
+  sync: () => import('./sync/sync.ts'),
 }
 
 /** The JSON file: what every section measured, each with the machine as it was then. */
