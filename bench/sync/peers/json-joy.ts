@@ -12,7 +12,7 @@ import { keyOf, type Writes } from '../work.ts'
 
 const zero = new Uint8Array(8)
 
-/** Values are read from the nodes: `view()` builds the whole object. */
+/** A slash in a key would be read as a path. Values are read from the nodes: `view()` builds the whole object. */
 function readerOf(model: Model, { writes, replicas = 1 }: Shape): Reader {
   const object = model.api.obj([])
   const value = (key: string): unknown => (object.has(key) ? object.get(key).view() : undefined)
@@ -22,7 +22,7 @@ function readerOf(model: Model, { writes, replicas = 1 }: Shape): Reader {
     flag: index => value(keyOf(index)) === true,
     counter: index => {
       let sum = 0
-      for (let r = 0; r < replicas; r++) sum += (value(`${index}/${r}`) as number | undefined) ?? 0
+      for (let r = 0; r < replicas; r++) sum += (value(`${index}:${r}`) as number | undefined) ?? 0
       return sum
     },
   }
@@ -33,7 +33,7 @@ function filled({ kind, count, replicas = 1 }: Shape): Model {
   const model = Model.create()
   const entries: Record<string, unknown> = {}
   for (let i = 0; i < count; i++)
-    if (kind === 'counters') for (let r = 0; r < replicas; r++) entries[`${i}/${r}`] = s.con(0)
+    if (kind === 'counters') for (let r = 0; r < replicas; r++) entries[`${i}:${r}`] = s.con(0)
     else entries[keyOf(i)] = s.con(kind === 'flags' ? false : zero)
   model.api.set(entries)
   model.api.flush()
@@ -87,7 +87,7 @@ function star(shape: Shape): Star {
         write: (register, w) => put(keyOf(register), (shape.writes as Writes).bytes[w]),
         toggle: index => put(keyOf(index), value(keyOf(index)) !== true),
         increment(index, by) {
-          const key = `${index}/${self}`
+          const key = `${index}:${self}`
           put(key, ((value(key) as number | undefined) ?? 0) + by)
         },
         async sync(): Promise<Cost> {

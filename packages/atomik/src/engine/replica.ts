@@ -99,8 +99,9 @@ export interface ReplicaStats {
 const zero: Halves = { low: 0, high: 0 }
 /** Frames kept that came before their turn. */
 const earlyFramesMax = 256
-/** How often the hub is told what we have, while that changes. */
+/** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
+const haveEntries = 256
 
 export class Replica {
   readonly schema: Schema
@@ -333,7 +334,7 @@ export class Replica {
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
     const { confirmed, confirmedSequence } = this.#outbox
-    if (nowMs - this.#haveAtMs < haveMs) return
+    if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn
