@@ -16,6 +16,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const sections: Readonly<Record<string, () => Promise<{ readonly section: Section }>>> = {
   kernels: () => import('./kernels/kernels.ts'),
   sync: () => import('./sync/sync.ts'),
+  hub: () => import('./hub/hub.ts'),
 }
 
 /** The JSON file: what every section measured, each with the machine as it was then. */
