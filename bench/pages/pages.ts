@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BlockMemory, encodedBytesMax } from 'atomik/blocks'
 import { counted, figureOf, orderOf } from '../harness/measure.ts'
-import { formatNumber } from '../harness/report.ts'
+import { formatNumber } from '../harness/numbers.ts'
 import type { Bar, Figure, ResultTable, Row, Section } from '../harness/section.ts'
 import { makeFiles, type Versions } from './files.ts'
 
