@@ -19,6 +19,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const sections: Readonly<Record<string, () => Promise<{ readonly section: Section }>>> = {
   kernels: () => import('./kernels/kernels.ts'),
   sync: () => import('./sync/sync.ts'),
+  pages: () => import('./pages/pages.ts'),
   hub: () => import('./hub/hub.ts'),
   growth: () => import('./growth/growth.ts'),
 }
