@@ -1,3 +1,5 @@
+import { type Delta, WordKind } from '../algebra/index.ts'
+
 /**
  * A hybrid logical clock: 48 bits of milliseconds and 16 of count. Stamps it gives are unique to no node, only ever larger
  * than all it gave or saw; equal stamps of two nodes are ordered by the value beside them.
@@ -36,4 +38,17 @@ export class StampClock {
   get high(): number {
     return Math.floor(this.ms / 2 ** 16) | 0
   }
+}
+
+/** True when a register in the delta was written later than this. */
+export function hasStampAfter(latestMs: number, delta: Delta): boolean {
+  for (const { layout, words, count } of delta.tables)
+    for (let w = 0; w < layout.words; w++) {
+      if (layout.kinds[w] !== WordKind.stamp) continue
+      for (let slot = 0; slot < count; slot++) {
+        const at = 2 * (slot * layout.words + w)
+        if ((words[at + 1] >>> 0) * 2 ** 16 + (words[at] >>> 16) > latestMs) return true
+      }
+    }
+  return false
 }
