@@ -17,6 +17,8 @@ const rooms = {
   engine: ['algebra', 'wire', 'schema'],
   adapters: ['blocks', 'engine', 'wire'],
   client: ['adapters', 'engine', 'schema', 'wire'],
+  store: ['client', 'schema'],
+  react: ['client', 'schema', 'store'],
 }
 const packages = {
   atomik: [],
