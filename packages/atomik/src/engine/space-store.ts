@@ -9,13 +9,14 @@
  * Every record ends in 8 bytes of hash over its key and the rest, and the digests in the first record cover all others: a flipped
  * bit, a missing record, an old or a misplaced one is found when the space is opened, not served.
  */
-import { Delta, Fingerprint, Mixer } from '../algebra/index.ts'
+import { Delta, Fingerprint } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Schema } from '../schema/index.ts'
-import { encodeUtf8, type Halves, Reader, Writer } from '../wire/index.ts'
+import { type Halves, Reader, Writer } from '../wire/index.ts'
 import { IncarnationHead } from './heads.ts'
 import { firstLabel, formatIncarnation, sameLabel } from './label.ts'
+import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
 import { Reference } from './reference.ts'
 import type { Put, Storage } from './storage.ts'
 
@@ -42,50 +43,8 @@ export interface SpaceImage {
   readonly changed: readonly number[][]
 }
 
-function spacePrefix(space: string): Uint8Array {
-  if (space.includes('\0')) throw new AtomikError('range', 'the name of a space holds no NUL')
-  const name = encodeUtf8(space)
-  const prefix = new Uint8Array(name.length + 1)
-  prefix.set(name)
-  return prefix
-}
-
-function recordKey(space: string, kind: string, rest: Uint8Array | readonly number[] = []): Uint8Array {
-  const prefix = spacePrefix(space)
-  const key = new Uint8Array(prefix.length + 1 + rest.length)
-  key.set(prefix)
-  key[prefix.length] = kind.charCodeAt(0)
-  key.set(rest, prefix.length + 1)
-  return key
-}
-
 function rowKey(space: string, table: number, row: number): Uint8Array {
   return recordKey(space, 'r', [table, row >>> 24, (row >>> 16) & 255, (row >>> 8) & 255, row & 255])
-}
-
-/** The hash of a record: its bytes under the key they belong to. */
-function sumRecord(key: Uint8Array, bytes: Uint8Array): Halves {
-  const mixer = new Mixer()
-  mixer.hash(recordSeed, key)
-  mixer.hash(mixer.low ^ mixer.high, bytes)
-  return { low: mixer.low, high: mixer.high }
-}
-
-/** Appends the hash to what the writer holds. */
-function sealRecord(w: Writer, key: Uint8Array): { put: Put; sum: Halves } {
-  const sum = sumRecord(key, w.finish())
-  w.u64(sum.low, sum.high)
-  return { put: { key, value: w.finish() }, sum }
-}
-
-function openRecord(key: Uint8Array, value: Uint8Array, what: string): { r: Reader; sum: Halves } {
-  const broken = () => new AtomikError('storage', `${what} is damaged: its checksum does not match`)
-  if (value.length < 8) throw broken()
-  const sum = sumRecord(key, value.subarray(0, value.length - 8))
-  const check = new Reader(value.subarray(value.length - 8))
-  check.u64()
-  if (!sameLabel(check, sum)) throw broken()
-  return { r: new Reader(value.subarray(0, value.length - 8)), sum }
 }
 
 /** Adds a head's record to the digest of all heads, or replaces it there. */
@@ -93,8 +52,6 @@ function accountHead(print: Fingerprint, id: Uint8Array, before: Halves | undefi
   const { low, high } = firstLabel(id)
   print.replace(low, high, before?.low ?? 0, before?.high ?? 0, sum.low, sum.high)
 }
-
-const recordSeed = 0x7265_636f
 
 /** Names of the spaces in a storage. */
 export function listSpaces(storage: Storage): string[] {
