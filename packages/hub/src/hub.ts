@@ -34,6 +34,10 @@ export interface HubOptions {
   readonly logger?: Logger
   /** Stamps further ahead of this clock are refused. Default 10 minutes. */
   readonly skewMsMax?: number
+  /** Clients that may write all rows of a space bring appended fields along. Default true. */
+  readonly adoptsFields?: boolean
+  /** Time between checkpoints: log and heads that nobody needs leave the memory. Default 60,000 ms. */
+  readonly checkpointMs?: number
   /** Spaces that may exist at once. Default 1,000. */
   readonly spacesMax?: number
 }
@@ -99,8 +103,14 @@ export class Hub {
     // The server's own errors are reported by `start`; the WebSocket server repeats them here.
     this.#sockets.on('error', () => {})
     this.#sockets.on('connection', (socket, request) => this.#connect(socket, request.socket))
+    const checkpointTicks = Math.max(1, Math.round((options.checkpointMs ?? 60_000) / tickMs))
+    let ticks = 0
     this.#ticker = setInterval(() => {
-      for (const host of this.spaces.values()) host.tick()
+      ticks++
+      for (const host of this.spaces.values()) {
+        host.tick()
+        if (ticks % checkpointTicks === 0) host.checkpoint()
+      }
     }, tickMs)
   }
 
@@ -279,6 +289,8 @@ export class Hub {
       {
         fork: (space, incarnation) =>
           this.log.warn({ space, incarnation }, 'fork: a client is a copy of another'),
+        adopted: (space, schema) =>
+          this.log.info({ space, schema: schema.hash }, 'schema: a client brought appended fields'),
         failed: (space, error) => {
           this.log.error(
             { space, error: error instanceof Error ? error.message : String(error) },
@@ -288,7 +300,10 @@ export class Hub {
         },
         committed: (_space, seconds) => this.metrics.commitSeconds.observe(seconds),
       },
-      this.#options.skewMsMax === undefined ? {} : { skewMsMax: this.#options.skewMsMax },
+      {
+        ...(this.#options.skewMsMax !== undefined && { skewMsMax: this.#options.skewMsMax }),
+        ...(this.#options.adoptsFields !== undefined && { adoptsFields: this.#options.adoptsFields }),
+      },
     )
     this.spaces.set(name, host)
     return host
