@@ -28,6 +28,7 @@ export interface SpaceEvents {
 }
 
 export class SpaceHost {
+  readonly name: string
   readonly space: Space
   readonly #storage: Storage
   readonly #events: SpaceEvents
@@ -42,15 +43,18 @@ export class SpaceHost {
    */
   constructor(
     name: string,
-    schema: Schema,
+    schema: Schema | undefined,
     storage: Storage,
     events: SpaceEvents,
     options: { skewMsMax?: number; adoptsFields?: boolean },
   ) {
     const image = loadSpace(storage, name)
+    const known = image?.schema ?? schema
+    if (known === undefined) throw new AtomikError('storage', `space ${name} is not in the store`)
+    this.name = name
     this.#storage = storage
     this.#events = events
-    this.space = new Space(name, image?.schema ?? schema, image, Date.now(), {
+    this.space = new Space(name, known, image, Date.now(), {
       random32: () => crypto.getRandomValues(new Uint32Array(1))[0],
       recall: key => {
         for (const entry of storage.range(key)) if (entry.key.length === key.length) return entry.value

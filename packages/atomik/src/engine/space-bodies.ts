@@ -46,20 +46,14 @@ export class SpaceBodies {
     return this.#encode(delta, table => this.#reference.tables[table].count - created[table])
   }
 
-  /** The entry after `lsn` for this view; undefined when nothing of it is seen. */
-  entry(view: View, lsn: number): Uint8Array | undefined {
-    const entry = this.#log.after(lsn)
-    if (view.isWhole || entry.refused !== undefined) return entry.body
-    if (!entry.parts.has(view.key)) {
-      const known = (table: number) => this.#store.rowsAt(table, lsn)
-      const part = view.restrict(this.#decode(entry.body, known).delta)
-      const isSeen = part.tables.some(table => {
-        for (let slot = 0; slot < table.count; slot++) if (!table.isZero(slot)) return true
-        return false
-      })
-      entry.parts.set(view.key, isSeen ? this.#encode(part, known) : undefined)
-    }
-    return entry.parts.get(view.key)
+  /** The part of an accepted delta that a view sees, as its readers get it; undefined when it sees nothing of it. */
+  part(view: View, { delta, named }: DecodedDelta): Uint8Array | undefined {
+    const part = view.restrict(delta)
+    const isSeen = part.tables.some(table => {
+      for (let slot = 0; slot < table.count; slot++) if (!table.isZero(slot)) return true
+      return false
+    })
+    return isSeen ? this.relay({ delta: part, named }) : undefined
   }
 
   /** Everything from `from` to `lsn`, the present: the fold of the log or the rows changed since, whichever is smaller. */

@@ -8,8 +8,8 @@ export interface LogEntry {
   readonly refused: ErrorCode | undefined
   /** As readers of the whole schema get it: rows by number, new rows with their key. Empty when refused. */
   readonly body: Uint8Array
-  /** The same for readers of a part of the schema, once one asked; undefined where nothing of it is theirs. */
-  readonly parts: Map<string, Uint8Array | undefined>
+  /** The same for the views that had readers when it was made; undefined where nothing of it is theirs. */
+  readonly parts: ReadonlyMap<string, Uint8Array | undefined>
 }
 
 /** What an entry costs besides its body, about. */

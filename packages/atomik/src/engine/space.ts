@@ -124,6 +124,8 @@ export class Space {
   readonly #epoch: Halves
   readonly #stampBaseMs: number
   readonly #connections = new Map<number, Connection>()
+  /** The views of readers who see a part, each once. */
+  #partViews: readonly View[] = []
   readonly #log: SpaceLog
   readonly #bodies: SpaceBodies
   #committing = false
@@ -252,6 +254,7 @@ export class Space {
       ackedLsn: -1,
     }
     this.#connections.set(connection, reader)
+    this.#countViews()
     const w = this.#w
     w.reset()
     writeWelcome(w, {
@@ -277,12 +280,14 @@ export class Space {
       reader.view = new View(schema.layouts, reader.widths)
       reader.layouts = schema.layouts
     }
+    this.#countViews()
     actions.push({ type: 'adopted', connection, schema })
   }
 
   leave(connection: number): void {
     const reader = this.#connections.get(connection)
     this.#connections.delete(connection)
+    this.#countViews()
     // An incarnation that never wrote leaves no trace.
     for (const { head } of reader?.claims ?? [])
       if (head.head.sequence === 0 && !this.#isClaimed(head)) this.#heads.forget(head)
@@ -468,17 +473,19 @@ export class Space {
     this.lsn++
     this.#store.stageHead(head)
     let body: Uint8Array = emptyBody
+    const parts = new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
       const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
       this.#apply(stored, reader.grant)
       this.#store.stageRows(stored.delta, this.lsn)
       body = this.#bodies.relay(stored)
+      for (const view of this.#partViews) parts.set(view.key, this.#bodies.part(view, stored))
       this.stats.batchesAccepted++
       this.stats.changesAccepted += frame.to - frame.from
     } else {
       this.stats.batchesRefused++
     }
-    this.#log.push({ author: head.name, to: frame.to, refused, body, parts: new Map() })
+    this.#log.push({ author: head.name, to: frame.to, refused, body, parts })
     return true
   }
 
@@ -578,9 +585,7 @@ export class Space {
     this.#committing = true
     this.#stagedDigest = this.#digest()
     this.#stagedParts = new Map()
-    for (const { view } of this.#connections.values())
-      if (!view.isWhole && !this.#stagedParts.has(view.key))
-        this.#stagedParts.set(view.key, view.digest(this.reference))
+    for (const view of this.#partViews) this.#stagedParts.set(view.key, view.digest(this.reference))
     this.stats.commits++
     actions.push({ type: 'commit', puts: this.#store.take(this.lsn, this.#stagedDigest), lsn: this.lsn })
   }
@@ -606,7 +611,7 @@ export class Space {
     }
     while (reader.cursor < this.durableLsn && !reader.congested) {
       const behind = this.durableLsn - reader.cursor
-      if (reader.cursor < this.#log.from || behind >= foldEntriesMin) {
+      if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
         // The frame names heads as the reader's own, so they must have been shown to be.
         if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
         this.#catchUp(nowMs, reader, actions)
@@ -617,13 +622,29 @@ export class Space {
     }
   }
 
+  /** True when the next entry is in memory, in a form this reader can read. */
+  #isStreamable({ cursor, view }: Connection): boolean {
+    if (cursor < this.#log.from) return false
+    const { refused, parts } = this.#log.after(cursor)
+    return view.isWhole || refused !== undefined || parts.has(view.key)
+  }
+
+  #countViews(): void {
+    const views = new Map<string, View>()
+    for (const { view } of this.#connections.values()) if (!view.isWhole) views.set(view.key, view)
+    this.#partViews = [...views.values()]
+  }
+
   /** False when the next entry is the reader's own and it has not yet shown that. */
   #stream(nowMs: number, reader: Connection, actions: SpaceAction[]): boolean {
+    const { view } = reader
     const entries: StreamEntry[] = []
     const first = reader.cursor
     let bytes = 0
     while (reader.cursor < this.durableLsn && bytes < streamBytesMax) {
       const entry = this.#log.after(reader.cursor)
+      // Made before this view had a reader: a fold or snapshot is next.
+      if (!view.isWhole && entry.refused === undefined && !entry.parts.has(view.key)) break
       const alias = reader.claims.findIndex(({ head }) => head.name === entry.author)
       if (alias >= 0 && reader.claims[alias].chain < entry.to) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
@@ -635,7 +656,7 @@ export class Space {
         )
       else if (entry.refused !== undefined) entries.push({ kind: 'nothing' })
       else {
-        const body = this.#bodies.entry(reader.view, reader.cursor)
+        const body = view.isWhole ? entry.body : entry.parts.get(view.key)
         entries.push(body === undefined ? { kind: 'nothing' } : { kind: 'delta', body })
         bytes += body?.length ?? 0
       }
