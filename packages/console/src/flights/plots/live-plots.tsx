@@ -1,9 +1,9 @@
 /** What the hub carries and how far the replicas are behind, over the last minute. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { bytes, bytesShort, count } from '../format.ts'
-import type { LiveHub, ReplicaView } from '../live/live-hub.ts'
-import { Samples, sampleMs } from '../live/samples.ts'
-import { cssValue, regionColor, regionHue } from '../theme.ts'
+import { bytes, bytesShort, count } from '../../format.ts'
+import { cssValue, regionColor, regionHue } from '../../theme.ts'
+import type { LiveHub, ReplicaView } from '../live-hub.ts'
+import { Samples, sampleMs } from '../samples.ts'
 import { Plot, type Series } from './plot.tsx'
 
 const named = (label: string, variable: string): Series => ({

@@ -2,9 +2,9 @@
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import type { Line } from '../live/samples.ts'
-import { windowSeconds } from '../live/samples.ts'
-import { cssValue, onThemeChange } from '../theme.ts'
+import { cssValue, onThemeChange } from '../../theme.ts'
+import type { Line } from '../samples.ts'
+import { windowSeconds } from '../samples.ts'
 
 export interface Series {
   readonly label: string

@@ -1,4 +1,4 @@
-/** Head of the page: what this is, how far the run is, and in the end what the comparison said. */
+/** How far the run is, and in the end what the comparison said. */
 import { count } from '../format.ts'
 import type { HubView, RunView } from './live-hub.ts'
 
@@ -41,13 +41,7 @@ function explain(run: RunView): string {
 export function RunHeader({ view: { run, connection } }: { view: HubView }) {
   const state = run?.phase ?? 'none'
   return (
-    <header>
-      <div class="brand">
-        <h1>
-          ATOM<span>i</span>K
-        </h1>
-        <p class="equation">state = reference ⊙ accumulator</p>
-      </div>
+    <section class="run-header" aria-label="The run">
       <dl class="facts">
         <Fact name="Data time" value={run?.dataTime} wide />
         <Fact name="Faults" value={run?.faults} />
@@ -76,7 +70,7 @@ export function RunHeader({ view: { run, connection } }: { view: HubView }) {
                 : 'Waiting for the hub.'}
         </p>
       </div>
-    </header>
+    </section>
   )
 }
 

@@ -4,7 +4,7 @@ import type { PageView } from './live-hub.ts'
 
 export function Explanation({ page }: { page: PageView | undefined }) {
   return (
-    <footer>
+    <footer class="explanation">
       <p>
         <b>How it works.</b> A replica changes its own copy first: the change goes into its <i>accumulator</i>
         . The hub makes it durable, numbers it and passes it on; its answer folds the change into the

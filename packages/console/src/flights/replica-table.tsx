@@ -1,7 +1,7 @@
 /** The replicas, one row each, with the button that cuts and heals; the page itself is the last one. */
 import { bytes, count } from '../format.ts'
-import type { HubView, ReplicaView } from '../live/live-hub.ts'
 import { regionHue } from '../theme.ts'
+import type { HubView, ReplicaView } from './live-hub.ts'
 
 const columns = [
   'Replica',
