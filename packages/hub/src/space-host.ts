@@ -24,7 +24,7 @@ export interface SpaceEvents {
   /** A client turned out to be a copy of another. */
   fork(space: string, incarnation: string): void
   /** A client brought appended fields, and they are stored from here on. */
-  adopted(space: string, schema: Schema): void
+  adopted?(space: string, schema: Schema): void
   /** The space could not be written and is no longer served from memory. */
   failed(space: string, error: unknown): void
   /** A commit took this long. */
@@ -149,7 +149,7 @@ export class SpaceHost {
       if (action.type === 'send') this.#peers.get(action.connection)?.send(action.bytes)
       else if (action.type === 'close') this.#peers.get(action.connection)?.close(4000, action.code)
       else if (action.type === 'fork') this.#events.fork(this.space.name, action.incarnation)
-      else if (action.type === 'adopted') this.#events.adopted(this.space.name, action.schema)
+      else if (action.type === 'adopted') this.#events.adopted?.(this.space.name, action.schema)
       else this.#writing = this.#write(action)
     }
   }
