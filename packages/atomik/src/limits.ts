@@ -35,6 +35,14 @@ export const limits = {
   incarnationsMax: 64,
   /** Batches of one incarnation whose acceptance the author has not yet confirmed to know. */
   unconfirmedBatchesMax: 1024,
+  /** Incarnations whose histories one node of a mesh holds. */
+  meshIncarnationsMax: 65_536,
+  /** Ends of one incarnation's history: more than one only after a fork. */
+  meshLeavesMax: 64,
+  /** Segments of one incarnation's history in one frame. */
+  meshSegmentsMax: 4096,
+  /** Labels kept of bounds that lie inside the folded part of a history. */
+  meshInsideMax: 256,
   /** Bytes of text in an error frame. */
   errorTextBytesMax: 1024,
 } as const

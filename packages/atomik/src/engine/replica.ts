@@ -34,6 +34,7 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
+import type { StampClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
@@ -189,6 +190,11 @@ export class Replica {
     return 8 + 8 + 16 + 8 + 8
   }
 
+  /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
+  get clock(): StampClock {
+    return this.#editor.clock
+  }
+
   get isLive(): boolean {
     return this.#link === 'live'
   }
@@ -248,6 +254,23 @@ export class Replica {
       nowMs,
       this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
     )
+    return this.#outbox.lastChange
+  }
+
+  /**
+   * ACCUM of a whole delta as one change, or as part of the one being made: how a branch comes back. Borrows `delta`.
+   * @throws AtomikError `oversized`; then it is not made
+   */
+  accum(nowMs: number, delta: Delta): number {
+    if (this.#editor.isEditing) {
+      this.#editor.fold(delta)
+      return this.#outbox.lastChange + 1
+    }
+    if (!delta.isEmpty)
+      this.#commit(
+        nowMs,
+        this.#editor.fill(nowMs, into => into.fold(delta)),
+      )
     return this.#outbox.lastChange
   }
 

@@ -15,13 +15,12 @@ export class History {
   readonly #samples: Sample[] = []
 
   /** @param seconds of a clock that only goes forward */
-  take(seconds: number, { lsn, connections, stats }: SpaceInfo): void {
+  take(seconds: number, { lsn, connections }: SpaceInfo): void {
     this.#samples.push({
       at: seconds,
       lsn,
-      sent: stats['bytesSent'] ?? connections.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
-      received:
-        stats['bytesReceived'] ?? connections.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+      sent: connections.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+      received: connections.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
       backlog: connections.reduce((sum, { backlogBytes }) => sum + backlogBytes, 0),
       lag: connections.reduce((most, connection) => Math.max(most, lsn - connection.lsn), 0),
     })

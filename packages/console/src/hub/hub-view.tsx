@@ -241,8 +241,11 @@ function Connections({ info, onCut }: { info: SpaceInfo; onCut: (id: number) => 
   return (
     <section class="card connections" aria-labelledby="connections-title">
       <h2 id="connections-title">Connections</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="connections-title">
+      <div
+        class="scroll"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
+        tabIndex={0}
+      >
         <table>
           <thead>
             <tr>

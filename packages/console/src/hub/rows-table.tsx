@@ -1,12 +1,16 @@
 /** The rows of a table: only those in sight are in the document, ten thousand or more scroll by. */
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core'
+import {
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  Virtualizer,
+} from '@tanstack/virtual-core'
 import { useEffect, useReducer, useRef } from 'preact/hooks'
 import { Cell } from './cell.tsx'
 import type { AnyHandle, SpaceModel, TableModel } from './space-model.ts'
 import { fieldType, valueText } from './values.ts'
 
 const rowHeight = 30
-const headHeight = 40
 
 interface RowsTableProps {
   readonly space: SpaceModel
@@ -26,73 +30,76 @@ export function RowsTable({ space, table, places, writable, target }: RowsTableP
     if (index >= 0) virtual.scrollToIndex(index, { align: 'center' })
   }, [target])
   const fields = Object.entries(table.schema.fields)
-  const columns = `minmax(96px, 1.2fr) repeat(${fields.length}, minmax(104px, 1fr))`
+  const items = virtual.getVirtualItems()
+  const above = items[0]?.start ?? 0
+  const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0)
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-    // biome-ignore lint/a11y/useSemanticElements: only the rows in sight exist, which a table element cannot say
     <div
       class="rows-box"
       ref={box}
-      role="table"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
       tabIndex={0}
-      aria-label={`Rows of ${table.name}`}
-      aria-rowcount={places.length + 1}
+      data-testid="rows"
     >
-      <div
-        class="rows-head"
-        role="row"
-        tabIndex={-1}
-        style={{ gridTemplateColumns: columns, height: headHeight }}
-      >
-        <span role="columnheader" tabIndex={-1}>
-          key
-        </span>
-        {fields.map(([name, field]) => (
-          <span role="columnheader" tabIndex={-1} key={name}>
-            {name}
-            <small>{fieldType(field)}</small>
-          </span>
-        ))}
-      </div>
-      <div class="rows-body" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const place = places[index]
-          const key = table.keys[place]
-          const row = space.row(table.name, key)
-          const exists = row?.exists === true
-          const values: Readonly<Record<string, unknown>> = row?.read() ?? {}
-          return (
-            <div
-              role="row"
-              tabIndex={-1}
-              aria-rowindex={index + 2}
-              key={key}
-              class={exists ? 'row' : 'row gone'}
-              style={{ gridTemplateColumns: columns, transform: `translateY(${start}px)`, height: rowHeight }}
-              data-key={key}
-            >
-              <span role="rowheader" tabIndex={-1}>
-                {key}
-              </span>
-              {fields.map(([name, field]) => {
-                const handle = row?.[name] as unknown as AnyHandle | undefined
-                return (
-                  <span role="cell" key={name} data-field={name}>
+      <table aria-rowcount={places.length + 1} style={{ minWidth: `${140 + fields.length * 124}px` }}>
+        <caption class="unseen">Rows of {table.name}</caption>
+        <thead>
+          <tr>
+            <th scope="col">key</th>
+            {fields.map(([name, field]) => (
+              <th scope="col" key={name}>
+                {name}
+                <small>{fieldType(field)}</small>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          <Gap height={above} columns={fields.length + 1} />
+          {items.map(({ index }) => {
+            const key = table.keys[places[index]]
+            const row = space.row(table.name, key)
+            const exists = row?.exists === true
+            const values: Readonly<Record<string, unknown>> = row?.read() ?? {}
+            return (
+              <tr
+                key={key}
+                aria-rowindex={index + 2}
+                class={exists ? undefined : 'gone'}
+                style={{ height: rowHeight }}
+                data-key={key}
+              >
+                <th scope="row">{key}</th>
+                {fields.map(([name, field]) => (
+                  <td key={name} data-field={name}>
                     <Cell
                       label={`${name} of ${key}`}
                       field={field}
                       text={exists ? valueText(values[name]) : '–'}
                       writable={writable && exists}
-                      onChange={make => handle !== undefined && space.change(() => make(handle))}
+                      onChange={make => {
+                        const handle = row?.[name] as unknown as AnyHandle | undefined
+                        if (handle !== undefined) space.change(() => make(handle))
+                      }}
                     />
-                  </span>
-                )
-              })}
-            </div>
-          )
-        })}
-      </div>
+                  </td>
+                ))}
+              </tr>
+            )
+          })}
+          <Gap height={below} columns={fields.length + 1} />
+        </tbody>
+      </table>
     </div>
+  )
+}
+
+/** Stands for the rows that are out of sight. */
+function Gap({ height, columns }: { height: number; columns: number }) {
+  return height <= 0 ? null : (
+    <tr aria-hidden="true">
+      <td colSpan={columns} style={{ height, padding: 0, border: 0 }} />
+    </tr>
   )
 }
 

@@ -142,7 +142,10 @@ export class SpaceModel {
   }
 
   #follow(space: AnySpace): void {
-    if (this.#closed) return space.close()
+    if (this.#closed) {
+      space.close()
+      return
+    }
     this.#space = space
     for (const table of this.tables)
       space[table.name].subscribe(row => {
