@@ -185,7 +185,9 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
   )
 }
 
-/** Places of the rows whose key has the text in it. */
+const inOrder = new Intl.Collator('en', { numeric: true })
+
+/** Places of the rows whose key has the text in it, by key: pump-9 before pump-10. */
 function usePlaces(table: TableModel, search: string): readonly number[] {
   return useMemo(() => {
     const wanted = search.trim().toLowerCase()
@@ -193,7 +195,7 @@ function usePlaces(table: TableModel, search: string): readonly number[] {
     table.keys.forEach((key, place) => {
       if (wanted === '' || key.toLowerCase().includes(wanted)) places.push(place)
     })
-    return places
+    return places.sort((a, b) => inOrder.compare(table.keys[a], table.keys[b]))
   }, [table, table.keys.length, search])
 }
 

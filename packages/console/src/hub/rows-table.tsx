@@ -1,10 +1,5 @@
 /** The rows of a table: only those in sight are in the document, ten thousand or more scroll by. */
-import {
-  elementScroll,
-  observeElementOffset,
-  observeElementRect,
-  Virtualizer,
-} from '@tanstack/virtual-core'
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core'
 import { useEffect, useReducer, useRef } from 'preact/hooks'
 import { Cell } from './cell.tsx'
 import type { AnyHandle, SpaceModel, TableModel } from './space-model.ts'
@@ -97,7 +92,7 @@ export function RowsTable({ space, table, places, writable, target }: RowsTableP
 /** Stands for the rows that are out of sight. */
 function Gap({ height, columns }: { height: number; columns: number }) {
   return height <= 0 ? null : (
-    <tr aria-hidden="true">
+    <tr>
       <td colSpan={columns} style={{ height, padding: 0, border: 0 }} />
     </tr>
   )
