@@ -37,3 +37,19 @@ export class StampClock {
     return Math.floor(this.ms / 2 ** 16) | 0
   }
 }
+
+/**
+ * Time as timers want it, made of a clock that people and networks set: it goes on by what the clock goes forward, and stands
+ * while that is set back. Without it a clock that goes back an hour would stop every resend for an hour.
+ */
+export class SteadyClock {
+  #passedMs = 0
+  #lastMs: number | undefined
+
+  /** Milliseconds passed since the first reading. */
+  at(nowMs: number): number {
+    this.#passedMs += Math.max(0, nowMs - (this.#lastMs ?? nowMs))
+    this.#lastMs = nowMs
+    return this.#passedMs
+  }
+}

@@ -34,6 +34,7 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
+import { SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
@@ -127,6 +128,8 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
@@ -244,7 +247,7 @@ export class Replica {
   }
 
   #commit(nowMs: number, change: Delta): void {
-    this.#outbox.makeRoom(nowMs, change)
+    this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
@@ -254,7 +257,8 @@ export class Replica {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes one event; what follows from it is appended to `actions`. */
-  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+  step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
@@ -276,7 +280,11 @@ export class Replica {
   }
 
   /** Seals and sends what is open, as far as the window allows. */
-  flush(nowMs: number, actions: ReplicaAction[]): void {
+  flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#flush(this.#steady.at(timeMs), actions)
+  }
+
+  #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
     if (!this.#isWritable) {
       this.#dropUnwritable(actions)
@@ -308,7 +316,7 @@ export class Replica {
       this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#resendMs)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
   }
@@ -359,7 +367,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
-      this.flush(nowMs, actions)
+      this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -399,7 +407,8 @@ export class Replica {
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   * The hub's head lies beyond all we ever sealed: a copy of us went on, before we came or since. An empty change makes the hub
+   * say where we parted; without it a copy that has nothing to write would wait for ever for the proof of its own entries.
    */
   #probe(heads: readonly Head[]): void {
     if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
@@ -559,6 +568,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    this.#probe(frame.heads)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -580,7 +590,7 @@ export class Replica {
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
     this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
   }
 
   /**

@@ -35,6 +35,7 @@ import {
   writeStream,
   writeWelcome,
 } from '../wire/index.ts'
+import { SteadyClock } from './clock.ts'
 import { IncarnationHead } from './heads.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
@@ -145,6 +146,9 @@ export class Space {
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
+  #timeMs: number
   readonly #connections = new Map<number, Connection>()
   /** Entries (logFrom, lsn]. */
   #log: LogEntry[] = []
@@ -173,6 +177,7 @@ export class Space {
     this.durableLsn = this.lsn
     this.#logFrom = this.lsn
     this.#stampBaseMs = nowMs
+    this.#timeMs = nowMs
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
@@ -198,6 +203,12 @@ export class Space {
       yield { connection: c.id, lag: this.durableLsn - c.have, congested: c.congested }
   }
 
+  /** Takes note of the time of day; returns the time that timers see, which nobody sets back. */
+  #passed(timeMs: number): number {
+    this.#timeMs = timeMs
+    return this.#steady.at(timeMs)
+  }
+
   #digest(): Halves {
     return { low: this.reference.fingerprint.low, high: this.reference.fingerprint.high }
   }
@@ -210,12 +221,13 @@ export class Space {
    * @throws AtomikError `schema` when it lays records out differently
    */
   subscribe(
-    nowMs: number,
+    timeMs: number,
     connection: number,
     frame: UplinkFrame & { type: 'subscribe' },
     writable: boolean,
     actions: SpaceAction[],
   ): void {
+    const nowMs = this.#passed(timeMs)
     const theirs = Schema.decode(frame.schema)
     const difference = this.schema.difference(theirs)
     if (difference !== undefined)
@@ -279,7 +291,8 @@ export class Space {
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
-  congestion(nowMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+  congestion(timeMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined || reader.congested === congested) return
     reader.congested = congested
@@ -290,7 +303,8 @@ export class Space {
    * A frame from a subscribed client.
    * @throws AtomikError when its bytes make no sense; the connection should be closed, nothing was applied
    */
-  receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+  receive(timeMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
@@ -308,7 +322,8 @@ export class Space {
   }
 
   /** Time passed: tells readers that may have lost the end of the stream where it stands. */
-  tick(nowMs: number, actions: SpaceAction[]): void {
+  tick(timeMs: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     for (const reader of this.#connections.values()) {
       if (reader.congested || nowMs - reader.lastSentAtMs < heartbeatMs) continue
       const idle = reader.have === this.durableLsn && reader.ackedLsn === this.durableLsn
@@ -421,7 +436,7 @@ export class Space {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused = reader.writable ? this.#objection(nowMs, decoded) : 'readonly'
+    const refused = reader.writable ? this.#objection(decoded) : 'readonly'
     if (refused === undefined) this.#apply(decoded)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
@@ -503,14 +518,14 @@ export class Space {
   }
 
   /** Why a well-formed batch is not accepted, or undefined. */
-  #objection(nowMs: number, { delta, named }: DecodedDelta): ErrorCode | undefined {
+  #objection({ delta, named }: DecodedDelta): ErrorCode | undefined {
     for (const { table, row, isNew } of named) {
       // A row enters with its life, so that no named row is ever all zero.
       const part = delta.tables[table]
       const at = part.find(row)
       if (isNew && (part.words[at] | part.words[at + 1]) === 0) return 'range'
     }
-    const latest = nowMs + (this.#options.skewMsMax ?? 10 * 60_000)
+    const latest = this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000)
     for (const { layout, words, count } of delta.tables)
       for (let w = 0; w < layout.words; w++) {
         if (layout.kinds[w] !== WordKind.stamp) continue
@@ -568,7 +583,8 @@ export class Space {
   }
 
   /** The commit up to `lsn` is durable: now it may be told. */
-  committed(nowMs: number, lsn: number, actions: SpaceAction[]): void {
+  committed(timeMs: number, lsn: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     this.#committing = false
     this.durableLsn = lsn
     this.#durableDigest = this.#stagedDigest
