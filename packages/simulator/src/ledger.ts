@@ -51,6 +51,7 @@ export class Ledger {
   readonly #cells = new Set<string>()
   /** All that was ever written, by `key/word`. */
   readonly #written = new Map<string, Int32Array[]>()
+  #setBackAtMs = -1
   readonly #row = new Int32Array(rowHalves)
 
   get digits(): number {
@@ -102,9 +103,10 @@ export class Ledger {
     else list.push(group)
   }
 
-  confirm(entry: Entry, nowMs: number): void {
+  /** The author was told, over a connection opened at `sinceMs`: before the hub's disk was set back, that says nothing. */
+  confirm(entry: Entry, nowMs: number, sinceMs: number): void {
     if (entry.fate === 'refused') return
-    entry.fate = 'confirmed'
+    entry.fate = sinceMs < this.#setBackAtMs ? 'unknown' : 'confirmed'
     entry.confirmedAtMs = nowMs
   }
 
@@ -121,7 +123,8 @@ export class Ledger {
   }
 
   /** The hub's disk is that of an earlier time: what was confirmed after it may be gone. */
-  setBack(sinceMs: number): void {
+  setBack(sinceMs: number, nowMs: number): void {
+    this.#setBackAtMs = nowMs
     for (const entry of this.entries)
       if (entry.fate === 'confirmed' && entry.confirmedAtMs >= sinceMs) entry.fate = 'unknown'
   }

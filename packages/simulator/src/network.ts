@@ -31,6 +31,7 @@ export interface Flight {
 export interface Connection {
   readonly id: number
   readonly node: number
+  readonly openedAtMs: number
   /** Which ends believe in it. */
   nodeOpen: boolean
   hubOpen: boolean

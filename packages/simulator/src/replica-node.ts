@@ -226,7 +226,7 @@ export class ReplicaNode {
       } else if (action.type === 'confirmed') {
         for (let change = this.#heardOf + 1; change <= action.change; change++) {
           const entry = this.#changes.get(change)
-          if (entry !== undefined) this.#world.ledger.confirm(entry, this.#world.queue.nowMs)
+          if (entry !== undefined) this.#world.ledger.confirm(entry, this.#world.queue.nowMs, this.connection?.openedAtMs ?? 0)
         }
         this.#heardOf = Math.max(this.#heardOf, action.change)
       } else if (action.type === 'welcome') {

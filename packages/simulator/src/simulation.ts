@@ -211,6 +211,7 @@ export class Simulation {
       const connection: Connection = {
         id: this.#nextConnection++,
         node: node.index,
+        openedAtMs: this.nowMs,
         nodeOpen: true,
         hubOpen: true,
         damaged: false,
@@ -371,7 +372,7 @@ export class Simulation {
         if (this.#backup === undefined) return
         this.#count('hub restored from backup')
         this.#note('hub', `its disk is that of ${item.takenAtMs} ms`)
-        this.ledger.setBack(item.takenAtMs)
+        this.ledger.setBack(item.takenAtMs, this.nowMs)
         this.hub.restore(this.#backup)
         return
       case 'disk full':

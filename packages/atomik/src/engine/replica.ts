@@ -36,6 +36,7 @@ import {
 } from '../wire/index.ts'
 import { SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import { RowNumbers } from './row-numbers.ts'
@@ -401,18 +402,24 @@ export class Replica {
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on, before we came or since. An empty change makes the hub
-   * say where we parted; without it a copy that has nothing to write would wait for ever for the proof of its own entries.
+   * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
+   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
-  #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
-      this.#outbox.addProbe()
+  #probe(heads: readonly Head[], isWelcome: boolean): void {
+    const { sealedSequence, claim } = this.#outbox
+    for (const { alias, sequence, label } of heads) {
+      if (alias !== 0) continue
+      const isShort =
+        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
+      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
+    }
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -568,7 +575,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {

@@ -88,6 +88,8 @@ interface Claimed {
   readonly claim: number
   /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
   chain: number
+  /** The client went on from `chain` in another way than the head: what the head holds beyond is not its own. */
+  isForked: boolean
   /** When we last asked for a repetition. */
   askedAtMs: number
   /** Batches that came before their turn, by `from`. */
@@ -247,7 +249,14 @@ export class Space {
         this.#heads.set(name, head)
       }
       const chain = head.knows(claim.sequence, claim.label) ? claim.sequence : -1
-      return { head, claim: claim.sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      return {
+        head,
+        claim: claim.sequence,
+        chain,
+        isForked: false,
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
+      }
     })
     const reader: Connection = {
       id: connection,
@@ -346,12 +355,11 @@ export class Space {
   }
 
   #headsOf(reader: Connection): Head[] {
-    return reader.claims.map(({ head }, alias) => ({
-      alias,
-      sequence: head.head.sequence,
-      label: head.head.label,
-      refused: head.refusals(),
-    }))
+    return reader.claims.map(({ head, chain, isForked }, alias) => {
+      // Of a head that parted from the reader only what lies before is the reader's.
+      const { sequence, label } = (isForked ? head.bound(chain) : undefined) ?? head.head
+      return { alias, sequence, label, refused: head.refusals() }
+    })
   }
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -426,6 +434,9 @@ export class Space {
       const known = head.bound(frame.to)
       if (known === undefined || !sameLabel(known.label, label)) {
         this.#fork(reader, claimed, claimed.chain, actions)
+        // It can settle what lies before only when the log goes on.
+        claimed.isForked = true
+        this.#feed(nowMs, reader, actions)
         return false
       }
       this.stats.duplicatesDropped++
@@ -617,7 +628,7 @@ export class Space {
       const behind = this.durableLsn - reader.cursor
       if (reader.cursor < this.#logFrom || behind >= foldEntriesMin) {
         // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence)) return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -634,9 +645,10 @@ export class Space {
     while (reader.cursor < this.durableLsn && bytes < streamBytesMax) {
       const entry = this.#log[reader.cursor - this.#logFrom]
       const alias = reader.claims.findIndex(claimed => claimed.head === entry.author)
-      if (alias >= 0 && reader.claims[alias].chain < entry.to) break
+      const own = alias < 0 ? undefined : reader.claims[alias]
+      if (own !== undefined && own.chain < entry.to && !own.isForked) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (alias >= 0 && entry.to > reader.claims[alias].claim)
+      if (own !== undefined && entry.to > own.claim && entry.to <= own.chain)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }
