@@ -245,7 +245,7 @@ export class ReplicaNode {
       this.die(100)
       return
     }
-    if (fatal || connection?.damaged !== true)
+    if (fatal || (connection?.damaged !== true && error.code !== 'fork'))
       throw new FailureError('error', `${this.name} gets ${fatal ? 'a fatal error' : 'an error'}: ${error.message}`)
     this.#note(`leaves: ${error.message}`)
     this.disconnect()

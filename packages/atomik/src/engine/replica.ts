@@ -77,7 +77,7 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -603,13 +603,17 @@ export class Replica {
   /**
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   *
+   * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
+   * could be taken for its own.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
     this.#outbox.rotate(nowMs)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#link = 'down'
+    const error = new AtomikError('fork', 'another machine, or an earlier hub, holds another history of this client')
+    actions.push({ type: 'fail', error, fatal: false })
   }
 }
 

@@ -426,7 +426,11 @@ export class Space {
       return false
     }
     const at = head.bound(frame.from)
-    assert(at !== undefined, 'the bound a chain stands on is remembered')
+    if (at === undefined) {
+      // It lay idle while a copy of it moved the head so far on that the bound was forgotten.
+      this.#strand(reader, claimed, actions)
+      return false
+    }
     const decoded = this.#decode(frame)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
