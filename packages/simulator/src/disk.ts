@@ -7,10 +7,10 @@
  * A crash keeps what was synced; of the rest it keeps nothing, all, a prefix, or some sectors. Opening reads records up to the first
  * that is not whole and forgets the rest. A record is one write of the port: so a write is there whole or not at all.
  */
-import type { Put, Storage } from 'atomik/engine'
+
 import { Mixer } from 'atomik/algebra'
+import type { Put, SeededRandom, Storage } from 'atomik/engine'
 import { Reader, Writer } from 'atomik/wire'
-import type { SeededRandom } from 'atomik/engine'
 
 /** What a crash leaves of unsynced bytes. */
 export type CrashLoss = 'lost' | 'kept' | 'torn' | 'sectors'

@@ -3,7 +3,7 @@
  * `packages/hub` does, on virtual time.
  */
 import { AtomikError } from 'atomik'
-import { loadSpace, type Put, Space, type SpaceAction, type SeededRandom } from 'atomik/engine'
+import { loadSpace, type Put, type SeededRandom, Space, type SpaceAction } from 'atomik/engine'
 import { decodeUplink, Writer, writeError } from 'atomik/wire'
 import { type CrashLoss, JournalStorage, VirtualDisk } from './disk.ts'
 import type { View } from './ledger.ts'
@@ -37,6 +37,8 @@ export class HubNode {
   armed: { readonly point: CrashPoint; readonly loss: CrashLoss; readonly downMs: number } | undefined
   isDown = false
   forks = 0
+  /** Log number that the disk holds for certain: what may be told. */
+  syncedLsn = 0
   readonly #world: HubWorld
   #storage: JournalStorage | undefined
   readonly #connections = new Map<number, Connection>()
@@ -72,6 +74,7 @@ export class HubNode {
       if (!(error instanceof AtomikError)) throw error
       throw new FailureError('store', `the hub's store does not open: ${error.message}`)
     }
+    this.syncedLsn = this.space.lsn
     this.#world.note('hub', `opened at log number ${this.space.lsn}`)
     this.#commit()
   }
@@ -204,6 +207,7 @@ export class HubNode {
       queue.after(random.below(20), () => {
         if (life !== this.#life) return
         storage.finish(payload)
+        this.syncedLsn = lsn
         if (this.#reached('after sync')) return
         queue.after(random.below(3), () => {
           if (life !== this.#life || this.space === undefined) return

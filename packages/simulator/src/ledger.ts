@@ -6,9 +6,10 @@
  * A change's fate is `pending` while a living replica holds it, `confirmed` once that was told its author, `refused`; or `unknown`, when its
  * only holder died before it heard, or the hub's disk was set back behind it: then it may count or not, but never twice.
  */
-import { type Change, type Effect, isRegister } from './workload.ts'
+
 import { cellsTable, digitsPerCounter, digitsPerRow, ledgerTable, readDigit, words } from './schema.ts'
 import { FailureError } from './verdict.ts'
+import { type Change, type Effect, isRegister } from './workload.ts'
 
 export type Fate = 'pending' | 'confirmed' | 'refused' | 'unknown'
 
@@ -68,13 +69,7 @@ export class Ledger {
     return this.#push(author, number, undone.digit, undone.by === 1 ? -1 : 1, undone.effects)
   }
 
-  #push(
-    author: string,
-    number: number,
-    digit: number,
-    by: 1 | -1,
-    effects: readonly Effect[],
-  ): Entry {
+  #push(author: string, number: number, digit: number, by: 1 | -1, effects: readonly Effect[]): Entry {
     const entry: Entry = {
       id: this.entries.length,
       author,
@@ -191,7 +186,13 @@ export class Ledger {
       if (counts[digit] >= least && counts[digit] <= most) continue
       const refused = this.#byDigit[digit].some(entry => entry.fate === 'refused')
       throw new FailureError(
-        counts[digit] < Math.min(0, least) ? 'double' : counts[digit] < least ? 'lost' : refused ? 'refused-counts' : 'double',
+        counts[digit] < Math.min(0, least)
+          ? 'double'
+          : counts[digit] < least
+            ? 'lost'
+            : refused
+              ? 'refused-counts'
+              : 'double',
         `${this.#describeDigit(digit)} counts ${counts[digit]} times at ${view.name}, expected ${
           least === most ? least : `${least} to ${most}`
         }`,

@@ -3,8 +3,8 @@
  * the middle with its connection, or held up behind a reader that is slow. Both ends learn of the end of a connection, but not at once.
  */
 import type { SeededRandom } from 'atomik/engine'
-import type { EventQueue } from './queue.ts'
 import type { Way } from './plan.ts'
+import type { EventQueue } from './queue.ts'
 
 export type Direction = 'up' | 'down'
 
@@ -109,7 +109,9 @@ export class Network {
     const weather = this.weather[node]
     const random = this.#random
     if (this.blocked[node][direction] > 0) {
-      this.#ends.count(this.blocked[node].up > 0 && this.blocked[node].down > 0 ? 'partition' : 'one-way partition')
+      this.#ends.count(
+        this.blocked[node].up > 0 && this.blocked[node].down > 0 ? 'partition' : 'one-way partition',
+      )
       return
     }
     if (weather.drop > 0 && random.next() < weather.drop) {

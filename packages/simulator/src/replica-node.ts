@@ -13,7 +13,7 @@ import type { EventQueue } from './queue.ts'
 import { cellsTable, schemas, words } from './schema.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
-import { type Effect, makeChange, maxWords, registerHalves, valueOf } from './workload.ts'
+import { type Effect, halvesOf, makeChange, maxWords, registerHalves } from './workload.ts'
 
 export interface NodeWorld {
   readonly queue: EventQueue
@@ -31,7 +31,12 @@ export interface NodeWorld {
 type Input =
   | { readonly kind: 'step'; readonly nowMs: number; readonly event: ReplicaEvent }
   | { readonly kind: 'flush'; readonly nowMs: number }
-  | { readonly kind: 'change'; readonly nowMs: number; readonly digit: number; readonly effects: readonly Effect[] }
+  | {
+      readonly kind: 'change'
+      readonly nowMs: number
+      readonly digit: number
+      readonly effects: readonly Effect[]
+    }
   | { readonly kind: 'undo'; readonly nowMs: number; readonly change: number }
 
 /** A machine as it was: enough to be born again as it. */
@@ -175,7 +180,7 @@ export class ReplicaNode {
       this.view.readRow(cellsTable, effect.key, row)
       if (effect.kind === 'name' || effect.kind === 'pair' || effect.kind === 'note') {
         const at = 2 * words[effect.kind] + 2
-        const value = valueOf(effect)
+        const value = halvesOf(effect)
         for (let i = 0; i < registerHalves[effect.kind]; i++)
           if (row[at + i] !== value[i])
             throw new FailureError(
@@ -226,7 +231,8 @@ export class ReplicaNode {
       } else if (action.type === 'confirmed') {
         for (let change = this.#heardOf + 1; change <= action.change; change++) {
           const entry = this.#changes.get(change)
-          if (entry !== undefined) this.#world.ledger.confirm(entry, this.#world.queue.nowMs, this.connection?.openedAtMs ?? 0)
+          if (entry !== undefined)
+            this.#world.ledger.confirm(entry, this.#world.queue.nowMs, this.connection?.openedAtMs ?? 0)
         }
         this.#heardOf = Math.max(this.#heardOf, action.change)
       } else if (action.type === 'welcome') {
@@ -246,7 +252,10 @@ export class ReplicaNode {
       return
     }
     if (fatal || (connection?.damaged !== true && error.code !== 'fork'))
-      throw new FailureError('error', `${this.name} gets ${fatal ? 'a fatal error' : 'an error'}: ${error.message}`)
+      throw new FailureError(
+        'error',
+        `${this.name} gets ${fatal ? 'a fatal error' : 'an error'}: ${error.message}`,
+      )
     this.#note(`leaves: ${error.message}`)
     this.disconnect()
     this.#retry()

@@ -64,5 +64,5 @@ export function readDigit(low: number, high: number, nibble: number): number {
   const carry = biasedLow > 0xffff_ffff ? 1 : 0
   const biasedHigh = (high >>> 0) + 0x8888_8888 + carry
   const half = nibble < 8 ? biasedLow : biasedHigh
-  return ((Math.floor(half / 2 ** (4 * (nibble % 8))) % 16) + 16) % 16 - 8
+  return (((Math.floor(half / 2 ** (4 * (nibble % 8))) % 16) + 16) % 16) - 8
 }

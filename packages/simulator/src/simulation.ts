@@ -8,7 +8,7 @@ import { decodeDownlink, decodeUplink } from 'atomik/wire'
 import type { VirtualDisk } from './disk.ts'
 import { HubNode, skewMsMax } from './hub-node.ts'
 import { Ledger } from './ledger.ts'
-import { calm, type Connection, Network } from './network.ts'
+import { type Connection, calm, Network } from './network.ts'
 import { drawPlan, type Plan, type PlanItem } from './plan.ts'
 import { EventQueue } from './queue.ts'
 import { ReplicaNode, type Snapshot } from './replica-node.ts'
@@ -143,7 +143,10 @@ export class Simulation {
       const failure: Failure =
         error instanceof FailureError
           ? error.failure
-          : { kind: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+          : {
+              kind: 'error',
+              message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+            }
       this.#end(failure)
     }
   }
@@ -239,7 +242,13 @@ export class Simulation {
     const node = this.replicas[connection.node]
     const { lsn } = node.replica
     node.receive(bytes)
-    if (node.replica.lsn !== lsn) this.#compareDigest(node)
+    if (node.replica.lsn === lsn) return
+    this.#compareDigest(node)
+    if (connection.hubOpen && node.replica.isLive && node.replica.lsn > this.hub.syncedLsn)
+      throw new FailureError(
+        'early',
+        `${node.name} stands at log number ${node.replica.lsn}, the disk at ${this.hub.syncedLsn}`,
+      )
   }
 
   /** Whoever stands at one log number of one epoch has one digest. */
@@ -433,7 +442,10 @@ export class Simulation {
     for (const node of this.replicas) {
       const { replica, name } = node
       if (!replica.accumulator.isEmpty)
-        throw new FailureError('divergence', `${name} has nothing pending and an accumulator that is not empty`)
+        throw new FailureError(
+          'divergence',
+          `${name} has nothing pending and an accumulator that is not empty`,
+        )
       if (replica.reference.digest() !== digest)
         throw new FailureError('divergence', `${name} differs from the hub at log number ${replica.lsn}`)
       if (replica.stats.divergences > 0)

@@ -14,6 +14,8 @@ export type FailureKind =
   | 'torn'
   /** A program does not read what it has just written. */
   | 'unread'
+  /** A reader was told what was not on disk yet. */
+  | 'early'
   /** After healing, equality did not come within its bound. */
   | 'stuck'
   /** The hub's store does not open, or holds something else than the hub. */

@@ -88,12 +88,12 @@ function apply(edit: Edit, row: number, effect: Effect): void {
       edit.remove(cellsTable, row)
       return
     default:
-      edit.write(cellsTable, row, words[effect.kind], valueOf(effect))
+      edit.write(cellsTable, row, words[effect.kind], halvesOf(effect))
   }
 }
 
 /** The halves a register holds after this effect. */
-export function valueOf(effect: Effect & { kind: 'name' | 'pair' | 'note' }): Int32Array {
+export function halvesOf(effect: Effect & { kind: 'name' | 'pair' | 'note' }): Int32Array {
   const { value } = effect
   // A wide value's words belong together: a mixture of two would show.
   return effect.kind === 'pair' ? Int32Array.of(value, ~value, value, ~value) : Int32Array.of(value, 0)
