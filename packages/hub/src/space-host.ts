@@ -9,6 +9,10 @@ import { AtomikError, type Schema } from 'atomik'
 import { loadSpace, Space, type SpaceAction, type Storage } from 'atomik/engine'
 import type { UplinkFrame } from 'atomik/wire'
 
+/** After what has already arrived. The page runs spaces too, where there is no setImmediate. */
+const soon: (run: () => void) => unknown =
+  typeof setImmediate === 'function' ? setImmediate : run => setTimeout(run, 0)
+
 /** What a space needs of a connected client. */
 export interface Peer {
   readonly id: number
@@ -110,7 +114,7 @@ export class SpaceHost {
   #endOfTurn(): void {
     if (this.#turn) return
     this.#turn = true
-    setImmediate(() => {
+    soon(() => {
       this.#turn = false
       this.#commit()
     })

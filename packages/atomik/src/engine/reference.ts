@@ -72,6 +72,13 @@ export class Reference {
     this.tables = layouts.map((layout, index) => new ReferenceTable(layout, index))
   }
 
+  /** READ of a row of the reference alone into `out`: 2 × words halves. */
+  readRow(table: number, row: number, out: Int32Array): void {
+    const { layout, words } = this.tables[table]
+    const stride = 2 * layout.words
+    for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
+  }
+
   /** ACCUM: folds a delta whose rows exist. */
   accum(delta: Delta): void {
     for (let t = 0; t < this.tables.length; t++) {
