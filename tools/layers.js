@@ -59,7 +59,9 @@ for (const [name, allowed] of Object.entries(packages)) {
     const where = relative(root, file)
     const isTest = /\.(test|contract)\.tsx?$/.test(file)
     for (const target of imported(readFileSync(file, 'utf8'))) {
-      const other = /^(?:@atomik\/)?(atomik|device|hub|flights|simulator|console|cli)(?:\/|$)/.exec(target)?.[1]
+      const other = /^(?:@atomik\/)?(atomik|device|hub|flights|simulator|console|cli)(?:\/|$)/.exec(
+        target,
+      )?.[1]
       if (other !== undefined && other !== name && !allowed.includes(other) && !isTest)
         problems.push(
           `${where}: package ${name} may not import ${other}; it may import ${allowed.join(', ') || 'none'}`,

@@ -2,6 +2,7 @@
  * `atomik simulate`: clusters on seeds, with faults, judged by an oracle; and the same with bugs injected, each of which it must
  * find. Exit code 0 when all seeds hold (or all bugs are found), 1 otherwise.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import {
   describeItem,
@@ -22,6 +23,7 @@ interface Options {
   readonly threads: number
   readonly trace?: boolean
   readonly bugs?: boolean
+  readonly write?: string
   readonly json?: boolean
 }
 
@@ -39,6 +41,7 @@ export function simulateCommand(): Command {
     .option('--threads <n>', 'threads to run on', wholeNumber(1, 256), Math.min(8, availableParallelism()))
     .option('--trace', 'tell everything that happens (with --seeds 1)')
     .option('--bugs', 'inject each known bug and tell after how many seeds it is found')
+    .option('--write <file>', 'with --bugs: put the table between the marks of a Markdown file')
     .option('--json', 'as JSON')
     .action(async (options: Options) => {
       const isFine =
@@ -173,6 +176,7 @@ async function huntBugs(options: Options): Promise<boolean> {
       ),
     )
   else print(formatDetections(detections))
+  if (options.write !== undefined) writeTable(options.write, formatDetections(detections))
   const missed = detections.filter(({ seeds }) => seeds === undefined)
   if (missed.length > 0)
     throw new AtomikError('range', `not found: ${missed.map(({ bug }) => bug.name).join(', ')}`)
@@ -181,4 +185,15 @@ async function huntBugs(options: Options): Promise<boolean> {
       `\n${detections.length} of ${bugs.length} bugs found in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
     )
   return true
+}
+
+/** @throws AtomikError `range` when the file has no place for it */
+function writeTable(path: string, table: string): void {
+  const text = readFileSync(path, 'utf8')
+  const marked = /(<!-- bugs -->\n)[\s\S]*(<!-- \/bugs -->)/
+  if (!marked.test(text)) throw new AtomikError('range', `${path} has no marks for the table`)
+  writeFileSync(
+    path,
+    text.replace(marked, (_, begin, end) => `${begin}\n${table}\n\n${end}`),
+  )
 }

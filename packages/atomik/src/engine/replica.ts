@@ -647,7 +647,10 @@ export class Replica {
     this.#outbox.rotate(nowMs)
     this.stats.forks++
     this.#link = 'down'
-    const error = new AtomikError('fork', 'another machine, or an earlier hub, holds another history of this client')
+    const error = new AtomikError(
+      'fork',
+      'another machine, or an earlier hub, holds another history of this client',
+    )
     actions.push({ type: 'fail', error, fatal: false })
   }
 }

@@ -632,7 +632,8 @@ export class Space {
       const behind = this.durableLsn - reader.cursor
       if (reader.cursor < this.#logFrom || behind >= foldEntriesMin) {
         // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence)) return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
+          return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
