@@ -44,8 +44,6 @@ interface Incarnation {
 const zero: Halves = { low: 0, high: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
-/** However slow the hub seems, and however far the clock that measured it was set: after this time batches are sent again. */
-const patienceMsMax = 20_000
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
@@ -242,7 +240,7 @@ export class Outbox {
 
   /** The same for all of them, when no answer came for too long. */
   rewindIfQuiet(nowMs: number, resendMs: number): number {
-    const patienceMs = Math.min(patienceMsMax, Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff)
+    const patienceMs = Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff
     if (this.#sent === 0 || nowMs - this.#progressAtMs <= patienceMs) return 0
     this.#backoff = Math.min(8, this.#backoff * 2)
     return this.rewind(nowMs, this.#batches[0].from - this.#incarnation.base)

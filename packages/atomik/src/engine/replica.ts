@@ -106,8 +106,6 @@ const zero: Halves = { low: 0, high: 0 }
 const earlyFramesMax = 256
 /** Longest wait for the answer to a greeting. */
 const greetingMsMax = 60_000
-/** A round trip that seems longer was a clock that was set. */
-const quietMsMax = 10_000
 /** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
 const haveEntries = 256
@@ -427,7 +425,7 @@ export class Replica {
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
-    this.#quietMs = Math.min(quietMsMax, Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs)))
+    this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs

@@ -278,7 +278,7 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/clock.ts',
-        find: 'this.#passedMs += Math.max(0, nowMs - (this.#lastMs ?? nowMs))',
+        find: 'this.#passedMs += Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))',
         replace: 'this.#passedMs += nowMs - (this.#lastMs ?? nowMs)',
       },
     ],
