@@ -11,6 +11,7 @@ import { inspectCommand } from './inspect.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
 import { simulateCommand } from './simulate.ts'
+import { topCommand } from './top.ts'
 import { wasteCommand } from './waste.ts'
 
 const program = new Command('atomik')
@@ -26,6 +27,7 @@ for (const command of [
   benchCommand(),
   demoCommand(),
   simulateCommand(),
+  topCommand(),
   wasteCommand(),
 ])
   program.addCommand(command)

@@ -10,7 +10,7 @@ import type { View } from './ledger.ts'
 import type { Connection } from './network.ts'
 import type { CrashPoint } from './plan.ts'
 import type { EventQueue } from './queue.ts'
-import { schemas } from './schema.ts'
+import { cellsTable, schemas } from './schema.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
 
@@ -69,7 +69,13 @@ export class HubNode {
         random32: () => this.#world.random.next32(),
         logBytesMax: this.#world.logBytesMax,
         skewMsMax,
+        recall: key => {
+          for (const entry of this.#storage?.range(key) ?? [])
+            if (entry.key.length === key.length) return entry.value
+          return undefined
+        },
       })
+      this.space.checkpoint()
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
       throw new FailureError('store', `the hub's store does not open: ${error.message}`)
@@ -157,6 +163,11 @@ export class HubNode {
     this.#commit()
   }
 
+  /** SWAP: the log goes as far as nobody needs it, heads that nobody speaks for stay on disk alone. */
+  checkpoint(): void {
+    this.space?.checkpoint()
+  }
+
   tick(): void {
     if (this.space === undefined) return
     const actions: SpaceAction[] = []
@@ -180,6 +191,8 @@ export class HubNode {
       else if (action.type === 'close') {
         this.leave(connection)
         this.#world.close(connection)
+      } else if (action.type === 'adopted') {
+        this.#world.note('hub', `takes over the schema of replica ${connection.node}`)
       } else {
         this.forks++
         this.#world.note('hub', `fork of ${action.incarnation.slice(0, 8)} at replica ${connection.node}`)
@@ -249,6 +262,7 @@ export class HubNode {
 function viewOf(name: string, space: Space | undefined): View {
   return {
     name,
+    cellWords: () => space?.reference.tables[cellsTable].layout.words ?? 0,
     readRow(table, key, out) {
       const part = space?.reference.tables[table]
       const row = part?.find(key) ?? -1

@@ -41,6 +41,8 @@ export interface View {
   readonly name: string
   /** Into `out`; false when there is no such row. */
   readRow(table: number, key: string, out: Int32Array): boolean
+  /** Words of a cell it knows: fewer where the schema was not upgraded. */
+  cellWords(): number
 }
 
 const rowHalves = 64
@@ -231,7 +233,7 @@ export class Ledger {
       }
       compare('sum', words.sum, sums.get(key) ?? 0)
       compare('bits', words.bits, bits.get(key) ?? 0)
-      if (extras.size > 0) compare('extra', words.extra, extras.get(key) ?? 0)
+      if (view.cellWords() > words.extra) compare('extra', words.extra, extras.get(key) ?? 0)
     }
   }
 
@@ -240,7 +242,7 @@ export class Ledger {
     const row = this.#row
     for (const [at, groups] of this.#written) {
       const [key, word] = at.split('/')
-      if (!view.readRow(cellsTable, key, row)) continue
+      if (Number(word) >= view.cellWords() || !view.readRow(cellsTable, key, row)) continue
       const from = 2 * Number(word)
       const found = row.subarray(from, from + groups[0].length)
       if (found.every(half => half === 0) || groups.some(group => isSame(group, found))) continue
@@ -265,6 +267,7 @@ export class Ledger {
     }
     for (const at of new Set([...must.keys(), ...may.keys()])) {
       const [key, word] = at.split('/')
+      if (Number(word) >= view.cellWords()) continue
       const largest = must.get(at)
       const others = may.get(at) ?? []
       const length = (largest ?? others[0]).length

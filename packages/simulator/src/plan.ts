@@ -49,6 +49,9 @@ export type PlanItem =
       readonly loss: CrashLoss
       readonly downMs: number
     })
+  /** The replica's program starts again in the version that knows two more fields, and uses them. */
+  | (AtNode & { readonly kind: 'schema upgrade'; readonly downMs: number })
+  | (Timed & { readonly kind: 'checkpoint' })
   | (Timed & { readonly kind: 'hub restore'; readonly takenAtMs: number })
   | (Timed & { readonly kind: 'disk full'; readonly untilMs: number })
 
@@ -76,6 +79,7 @@ const kinds = {
   'hub crash': 4,
   'hub restore': 1,
   'disk full': 2,
+  checkpoint: 12,
 } as const
 
 /** Draws a plan. Each run has some of the kinds, not all: rare faults are then not drowned by frequent ones. */
@@ -181,6 +185,21 @@ export function drawPlan(seed: number): Plan {
     const { atMs, untilMs } = lasting(1200)
     return { kind: 'disk full', atMs, untilMs }
   })
+  many('checkpoint', () => ({ kind: 'checkpoint', atMs: time() }))
+  // One by one the replicas get the new version, each with changes to the new fields after it.
+  if (isOn())
+    for (let i = 0; i < replicas; i++) {
+      if (random.next() < 0.3) continue
+      const atMs = time()
+      items.push({ kind: 'schema upgrade', atMs, node: i, downMs: between(10, 300) })
+      for (let more = between(1, 12); more > 0; more--)
+        items.push({
+          kind: 'change',
+          atMs: between(atMs, healAtMs - 10),
+          node: i,
+          ...drawChange(random, 1000 + items.length, { cells, upgraded: true }),
+        })
+    }
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   return { seed, replicas, healAtMs, logBytesMax: [300, 2000, 1 << 20][random.below(3)], items }

@@ -43,6 +43,7 @@ type Input =
 export interface Snapshot {
   readonly inputs: readonly Input[]
   readonly randomSeed: number
+  readonly isUpgraded: boolean
   readonly changes: ReadonlyMap<number, Entry>
   readonly lastChange: number
   readonly heardOf: number
@@ -61,6 +62,8 @@ export class ReplicaNode {
   isDown = false
   /** Times that it was told that nobody knows what of it is in; only a copy may hear that. */
   stranded = 0
+  /** Its program knows the fields that were added to the schema. */
+  isUpgraded = false
   /** It runs, or ran, as a copy of a machine. */
   isCopy = false
   readonly #world: NodeWorld
@@ -88,7 +91,7 @@ export class ReplicaNode {
 
   #newReplica(): Replica {
     return new Replica({
-      schema: schemas[0],
+      schema: schemas[this.isUpgraded ? 1 : 0],
       space: 's',
       random32: this.#random32,
     })
@@ -109,7 +112,8 @@ export class ReplicaNode {
   // ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   change(effects: readonly Effect[]): void {
-    if (this.isDown) return
+    // What the plan has for the new version waits until it runs.
+    if (this.isDown || (!this.isUpgraded && effects.some(({ kind }) => kind === 'extra' || kind === 'note'))) return
     const { ledger } = this.#world
     const before = this.#readCells(effects)
     const digit = ledger.digits
@@ -332,6 +336,7 @@ export class ReplicaNode {
     return {
       inputs: this.#inputs.slice(),
       randomSeed: this.#randomSeed,
+      isUpgraded: this.isUpgraded,
       changes: new Map(this.#changes),
       lastChange: this.replica.lastChange,
       heardOf: this.#heardOf,
@@ -355,6 +360,7 @@ export class ReplicaNode {
 
   #wake(snapshot: Snapshot, isSecond: boolean): void {
     this.isCopy = true
+    this.isUpgraded = snapshot.isUpgraded
     this.#random = new SeededRandom(snapshot.randomSeed)
     this.#randomSeed = snapshot.randomSeed
     this.replica = this.#newReplica()
@@ -386,6 +392,7 @@ export class ReplicaNode {
       get name() {
         return self.name
       },
+      cellWords: () => self.replica.schema.layouts[cellsTable].words,
       readRow(table: number, key: string, out: Int32Array) {
         const row = self.replica.findRow(table, key)
         if (row < 0) return false

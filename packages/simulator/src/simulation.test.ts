@@ -102,6 +102,7 @@ describe('the ledger', () => {
     })
     return {
       name: 'a state',
+      cellWords: () => 16,
       readRow: (_table, key, out) => {
         if (key === 'l0') out.set(row)
         return key === 'l0'
