@@ -179,7 +179,12 @@ export function drawPlan(seed: number): Plan {
   }))
   if (hasHubRestore) {
     const atMs = between(500, healAtMs - 100)
-    items.push({ kind: 'hub restore', atMs, takenAtMs: between(50, atMs - 50) })
+    items.push({ kind: 'hub restore', atMs, takenAtMs: between(Math.max(50, atMs - 2000), atMs - 20) })
+    // Somebody is away meanwhile, and comes back when the log has grown again.
+    if (random.next() < 0.7) {
+      const away = { atMs: atMs - 20, untilMs: Math.min(healAtMs, atMs + between(200, 2000)), node: node() }
+      items.push({ kind: 'partition', ...away, way: 'both' }, { kind: 'cut', ...away, midFrame: false })
+    }
   }
   many('disk full', () => {
     const { atMs, untilMs } = lasting(1200)

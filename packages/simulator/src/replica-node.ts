@@ -113,7 +113,8 @@ export class ReplicaNode {
 
   change(effects: readonly Effect[]): void {
     // What the plan has for the new version waits until it runs.
-    if (this.isDown || (!this.isUpgraded && effects.some(({ kind }) => kind === 'extra' || kind === 'note'))) return
+    if (this.isDown || (!this.isUpgraded && effects.some(({ kind }) => kind === 'extra' || kind === 'note')))
+      return
     const { ledger } = this.#world
     const before = this.#readCells(effects)
     const digit = ledger.digits

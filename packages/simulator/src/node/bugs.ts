@@ -157,7 +157,7 @@ export const bugs: readonly Bug[] = [
         replace: 'frame.lsn <= this.lsn',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 300,
   },
   {
     name: 'tear-a-commit',
@@ -193,7 +193,11 @@ export const bugs: readonly Bug[] = [
     name: 'no-skew-limit',
     what: 'the hub takes stamps from any future',
     edits: [
-      { file: 'engine/space.ts', find: "> latest) return 'stamp'", replace: '> latest) return undefined' },
+      {
+        file: 'engine/space-judge.ts',
+        find: "> stampMsMax)\n          return 'stamp'",
+        replace: "> 2 ** 48)\n          return 'stamp'",
+      },
     ],
     seedsMax: 100,
   },
@@ -296,5 +300,35 @@ export const bugs: readonly Bug[] = [
       },
     ],
     seedsMax: 800,
+  },
+  {
+    name: 'retired-forgotten',
+    what: 'after a checkpoint the hub does not look on its disk for the head of one who comes back',
+    edits: [
+      {
+        file: 'engine/space-heads.ts',
+        find: 'if (this.#cold === 0) return undefined',
+        replace: 'if (this.#cold >= 0) return undefined',
+      },
+    ],
+    seedsMax: 200,
+  },
+  {
+    name: 'upgrade-not-stored',
+    what: 'the hub adopts a grown schema in memory and writes the old one',
+    edits: [{ file: 'engine/space.ts', find: '    this.#store.adopt(schema)\n', replace: '' }],
+    seedsMax: 100,
+  },
+  {
+    name: 'upgrade-narrow-readers',
+    what: 'after a schema has grown, old readers are fed as if they knew the new fields',
+    edits: [
+      {
+        file: 'engine/space.ts',
+        find: 'reader.view = new View(schema.layouts, reader.widths)',
+        replace: 'reader.view = this.#whole',
+      },
+    ],
+    seedsMax: 100,
   },
 ]
