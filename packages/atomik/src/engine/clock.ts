@@ -52,3 +52,23 @@ export function hasStampAfter(latestMs: number, delta: Delta): boolean {
     }
   return false
 }
+
+/** Who is asked the time many times a second and sees more than this go by was asleep, or its clock was set. */
+const stepMsMax = 5000
+
+/**
+ * Time as timers want it, made of a clock that people and networks set: it goes on by what the clock goes forward, and stands
+ * while that is set back. Without it a clock that goes back an hour would stop every resend for an hour, and one that goes forward
+ * would make a round trip of it, and every resend wait for as long.
+ */
+export class SteadyClock {
+  #passedMs = 0
+  #lastMs: number | undefined
+
+  /** Milliseconds passed since the first reading. */
+  at(nowMs: number): number {
+    this.#passedMs += Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))
+    this.#lastMs = nowMs
+    return this.#passedMs
+  }
+}

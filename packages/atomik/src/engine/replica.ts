@@ -34,8 +34,9 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
-import type { StampClock } from './clock.ts'
+import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import { RowNumbers } from './row-numbers.ts'
@@ -79,7 +80,7 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -136,6 +137,8 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
@@ -281,7 +284,7 @@ export class Replica {
   }
 
   #commit(nowMs: number, change: Delta): void {
-    this.#outbox.makeRoom(nowMs, change)
+    this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
@@ -291,7 +294,8 @@ export class Replica {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes one event; what follows from it is appended to `actions`. */
-  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+  step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
@@ -313,7 +317,11 @@ export class Replica {
   }
 
   /** Seals and sends what is open, as far as the window allows. */
-  flush(nowMs: number, actions: ReplicaAction[]): void {
+  flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#flush(this.#steady.at(timeMs), actions)
+  }
+
+  #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
     if (!this.#isWritable) {
       this.#dropUnwritable(actions)
@@ -346,7 +354,7 @@ export class Replica {
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
   }
@@ -397,7 +405,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
-      this.flush(nowMs, actions)
+      this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -432,17 +440,24 @@ export class Replica {
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
+   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
-  #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
-      this.#outbox.addProbe()
+  #probe(heads: readonly Head[], isWelcome: boolean): void {
+    const { sealedSequence, claim } = this.#outbox
+    for (const { alias, sequence, label } of heads) {
+      if (alias !== 0) continue
+      const isShort =
+        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
+      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
+    }
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -598,6 +613,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -619,19 +635,26 @@ export class Replica {
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
     this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
   }
 
   /**
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   *
+   * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
+   * could be taken for its own.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
     this.#outbox.rotate(nowMs)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#link = 'down'
+    const error = new AtomikError(
+      'fork',
+      'another machine, or an earlier hub, holds another history of this client',
+    )
+    actions.push({ type: 'fail', error, fatal: false })
   }
 }
 
