@@ -5,7 +5,7 @@
  * Invariants: row indices are dense and never reused; the fingerprint is that of the words, always.
  */
 import { type Delta, Fingerprint, foldRow, formatHalves, Mixer, type RowLayout } from '../algebra/index.ts'
-import { encodeUtf8 } from '../wire/index.ts'
+import { encodeUtf8, StampMark } from '../wire/index.ts'
 
 export class ReferenceTable {
   readonly layout: RowLayout
@@ -62,9 +62,13 @@ export class ReferenceTable {
 /** The address of word `word` of a row at (low, high) is (low + word × this, high). */
 const wordStep = 0x9e37_79b1
 
+const noStamp = new StampMark()
+
 export class Reference {
   readonly tables: readonly ReferenceTable[]
   readonly fingerprint = new Fingerprint()
+  /** The largest stamp in any register: what the next log entry's stamps are coded against. */
+  readonly latest = new StampMark()
   /** Words before a row changes, to tell the fingerprint. */
   #before = new Int32Array(16)
 
@@ -74,6 +78,7 @@ export class Reference {
 
   /** ACCUM: folds a delta whose rows exist. */
   accum(delta: Delta): void {
+    this.latest.see(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -88,6 +93,7 @@ export class Reference {
 
   /** LOAD, row by row: the delta's rows become exactly its words. */
   load(delta: Delta): void {
+    this.latest.see(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -104,6 +110,7 @@ export class Reference {
   clear(): void {
     for (const table of this.tables) table.words.fill(0)
     this.fingerprint.clear()
+    this.latest.set(noStamp)
   }
 
   /** The fingerprint as 16 hexadecimal digits. */

@@ -166,11 +166,13 @@ export function loadSpace(storage: Storage, space: string): SpaceImage | undefin
     const one = new Delta(head.schema.layouts)
     const at = one.tables[table].open(row)
     const { words } = one.tables[table]
+    r.beginSpans()
     for (let word = 0; word < head.schema.layouts[table].words; word++) {
-      r.word()
+      r.span()
       words[at + 2 * word] = r.low
       words[at + 2 * word + 1] = r.high
     }
+    r.endSpans()
     reference.load(one)
   }
   if (!sameLabel(reference.fingerprint, head.digest))
@@ -286,7 +288,8 @@ export class SpaceStore {
         w.varint(this.#changed[t][row])
         w.text(keys[row])
         const at = row * 2 * layout.words
-        for (let half = 0; half < 2 * layout.words; half += 2) w.word(words[at + half], words[at + half + 1])
+        w.beginSpans()
+        for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
         puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
       }
       this.#dirtyRows[t].clear()

@@ -16,18 +16,22 @@ import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
-  decodeDelta,
-  encodeDelta,
+  DeltaDecoder,
+  DeltaEncoder,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
   type RowDirectory,
   type RowNames,
+  type Stamp,
+  StampMark,
   type StreamEntry,
   type UplinkFrame,
   Writer,
   writeAck,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -79,6 +83,8 @@ interface LogEntry {
   readonly refused: ErrorCode | undefined
   /** As readers get it: rows by number, new rows with their key. Empty when refused. */
   readonly body: Uint8Array
+  /** What its stamps are coded against: the largest in the state before it. */
+  readonly base: Stamp
 }
 
 interface Claimed {
@@ -87,6 +93,8 @@ interface Claimed {
   readonly claim: number
   /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
   chain: number
+  /** The largest stamp in the batches of the chain on this connection: what the next one's are coded against. */
+  readonly mark: StampMark
   /** When we last asked for a repetition. */
   askedAtMs: number
   /** Batches that came before their turn, by `from`. */
@@ -97,6 +105,7 @@ interface Connection {
   readonly id: number
   readonly attempt: number
   readonly writable: boolean
+  readonly isOrdered: boolean
   claims: Claimed[]
   /** Everything up to here was sent, or is held. */
   cursor: number
@@ -155,6 +164,10 @@ export class Space {
   #stagedDigest: Halves
   readonly #w = new Writer()
   readonly #body = new Writer()
+  readonly #encoder = new DeltaEncoder()
+  readonly #decoder: DeltaDecoder
+  /** The delta being judged. */
+  readonly #arrived: Delta
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
   constructor(
@@ -173,6 +186,8 @@ export class Space {
     this.durableLsn = this.lsn
     this.#logFrom = this.lsn
     this.#stampBaseMs = nowMs
+    this.#decoder = new DeltaDecoder(schema.layouts)
+    this.#arrived = new Delta(schema.layouts)
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
@@ -235,12 +250,20 @@ export class Space {
         this.#heads.set(name, head)
       }
       const chain = head.knows(claim.sequence, claim.label) ? claim.sequence : -1
-      return { head, claim: claim.sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      return {
+        head,
+        claim: claim.sequence,
+        chain,
+        mark: new StampMark(this.#stampBaseMs),
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
+      }
     })
     const reader: Connection = {
       id: connection,
       attempt: frame.attempt,
       writable,
+      isOrdered: frame.isOrdered,
       claims,
       cursor: lsn,
       held: undefined,
@@ -296,6 +319,8 @@ export class Space {
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
     if (frame.type === 'batch') {
       this.#batch(nowMs, reader, frame, actions)
+    } else if (frame.type === 'change') {
+      this.#batch(nowMs, reader, batchOf(reader, frame), actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -404,7 +429,7 @@ export class Space {
     }
     const at = head.bound(frame.from)
     assert(at !== undefined, 'the bound a chain stands on is remembered')
-    const decoded = this.#decode(frame)
+    const decoded = this.#decode(frame, claimed.mark)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
     if (claimed.chain < head.head.sequence) {
@@ -415,6 +440,7 @@ export class Space {
       }
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
+      claimed.mark.see(decoded.delta)
       return true
     }
     if (!head.hasRoom) {
@@ -422,12 +448,14 @@ export class Space {
       return false
     }
     const refused = reader.writable ? this.#objection(nowMs, decoded) : 'readonly'
+    const base = { ms: this.reference.latest.ms, count: this.reference.latest.count }
     if (refused === undefined) this.#apply(decoded)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
+    claimed.mark.see(decoded.delta)
     this.lsn++
-    const body = refused === undefined ? this.#relay(decoded.delta, decoded) : emptyBody
-    this.#log.push({ author: head, to: frame.to, refused, body })
+    const body = refused === undefined ? this.#relay(decoded, base) : emptyBody
+    this.#log.push({ author: head, to: frame.to, refused, body, base })
     this.#logBytes += body.length + 16
     this.#store.stageHead(head)
     if (refused === undefined) {
@@ -475,9 +503,9 @@ export class Space {
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
   }
 
-  #decode(frame: UplinkFrame & { type: 'batch' }): DecodedDelta {
+  #decode(frame: UplinkFrame & { type: 'batch' }, base: Stamp): DecodedDelta {
     const reader = new Reader(frame.body)
-    const decoded = decodeDelta(reader, this.schema.layouts, this.#directory, this.#stampBaseMs)
+    const decoded = this.#decoder.decode(reader, this.#directory, base, this.#arrived)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     return decoded
   }
@@ -531,20 +559,20 @@ export class Space {
   }
 
   /** The body readers get: rows by number, those created here with their key. */
-  #relay(delta: Delta, { named }: DecodedDelta): Uint8Array {
+  #relay({ delta, named }: DecodedDelta, base: Stamp): Uint8Array {
     const created = delta.tables.map(() => 0)
     for (const { table, isNew } of named) if (isNew) created[table]++
-    return this.#encodeFor(delta, table => this.reference.tables[table].count - created[table])
+    return this.#encodeFor(delta, table => this.reference.tables[table].count - created[table], base)
   }
 
-  #encodeFor(delta: Delta, knownRows: (table: number) => number): Uint8Array {
+  #encodeFor(delta: Delta, knownRows: (table: number) => number, base: Stamp): Uint8Array {
     const names: RowNames = {
       numberOf: (_table, row) => row,
       keyOf: (table, row) => this.reference.tables[table].keys[row],
       knownRows,
     }
     this.#body.reset()
-    encodeDelta(this.#body, delta, names, this.#stampBaseMs)
+    this.#encoder.encode(this.#body, delta, names, base)
     return this.#body.finish()
   }
 
@@ -552,8 +580,10 @@ export class Space {
     rowNumbered: (table, number) => (number < this.reference.tables[table].count ? number : -1),
     rowNamed: (table, key) => this.reference.tables[table].find(key),
     rowCount: table => this.reference.tables[table].count,
+    knownRows: table => this.reference.tables[table].count,
     // A client never introduces numbers: an unknown one is refused, not taken for a new row.
-    knownRows: () => Number.MAX_SAFE_INTEGER,
+    hasLiterals: true,
+    hasNumber: () => false,
   }
 
   // ── durability and fan-out ──────────────────────────────────────────────────────────────────────────────────────
@@ -634,7 +664,9 @@ export class Space {
     if (entries.length === 0) return false
     const w = this.#w
     w.reset()
-    writeStream(w, first, entries)
+    if (reader.isOrdered && entries.length === 1 && entries[0].kind === 'delta')
+      writeEntry(w, first, entries[0].body)
+    else writeStream(w, first, entries)
     this.#send(nowMs, reader, w.finish(), actions)
     this.stats.streamFrames++
     return true
@@ -663,9 +695,10 @@ export class Space {
 
   #encodeCatchUp(from: number): { type: 'fold' | 'snapshot'; body: Uint8Array } {
     const known = (table: number) => this.#store.rowsAt(table, from)
-    const snapshot = this.#encodeFor(this.#store.changedSince(from), known)
+    const base = new StampMark(this.#stampBaseMs)
+    const snapshot = this.#encodeFor(this.#store.changedSince(from), known, base)
     if (from < this.#logFrom) return { type: 'snapshot', body: snapshot }
-    const fold = this.#encodeFor(this.#foldLog(from), known)
+    const fold = this.#encodeFor(this.#foldLog(from), known, base)
     return fold.length < snapshot.length ? { type: 'fold', body: fold } : { type: 'snapshot', body: snapshot }
   }
 
@@ -677,15 +710,13 @@ export class Space {
       rowNamed: (table, key) => this.reference.tables[table].find(key),
       rowCount: table => this.reference.tables[table].count,
       knownRows: table => known[table],
+      hasLiterals: false,
+      hasNumber: (table, row) => row < known[table],
     }
     for (const entry of this.#log.slice(from - this.#logFrom)) {
       if (entry.refused !== undefined) continue
-      const { delta, named } = decodeDelta(
-        new Reader(entry.body),
-        this.schema.layouts,
-        directory,
-        this.#stampBaseMs,
-      )
+      const reader = new Reader(entry.body)
+      const { delta, named } = this.#decoder.decode(reader, directory, entry.base, this.#arrived)
       for (const { table } of named) known[table]++
       sum.fold(delta)
     }
@@ -694,3 +725,11 @@ export class Space {
 }
 
 const emptyBody = new Uint8Array(0)
+
+/** The batch a short frame stands for, by how far its connection's chain is. */
+function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): UplinkFrame & { type: 'batch' } {
+  if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
+  if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
+  const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))
+  return { type: 'batch', alias: 0, from, to: from + 1, salt: undefined, body: frame.body }
+}

@@ -19,7 +19,9 @@ import { type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Schema } from '../schema/index.ts'
-import { decodeDelta, encodeDelta, namesByKey } from './delta.ts'
+import { decodeDelta } from './decode.ts'
+import { namesByKey } from './delta.ts'
+import { encodeDelta } from './encode.ts'
 import { decodeDownlink, decodeUplink, errorCodes, FrameType } from './frames.ts'
 import { Reader } from './reader.ts'
 import { encodeUtf8 } from './utf8.ts'
@@ -30,7 +32,7 @@ const text = (name: string) => readFileSync(path(name), 'utf8')
 
 interface Codec {
   varints: { value: string; bytes: string }[]
-  words: { value: string; bytes: string }[]
+  spans: { values: string[]; bytes: string }[]
   texts: { text: string; bytes: string }[]
   deltas: DeltaCase[]
 }
@@ -58,14 +60,21 @@ describe('codec.json', () => {
     expect(hexBytes(w.finish())).toBe(bytes)
   })
 
-  it.each(codec.words)('word $value is $bytes', ({ value, bytes }) => {
+  it.each(codec.spans)('words $values are $bytes', ({ values, bytes }) => {
     const r = new Reader(parseBytes(bytes))
-    r.word()
-    expect(hexHalves(r)).toBe(value)
+    r.beginSpans()
+    for (const value of values) {
+      r.span()
+      expect(hexHalves(r)).toBe(value)
+    }
+    r.endSpans()
     expect(r.done).toBe(true)
-    const { low, high } = parseHalves(value)
     const w = new Writer()
-    w.word(low, high)
+    w.beginSpans()
+    for (const value of values) {
+      const { low, high } = parseHalves(value)
+      w.span(low, high)
+    }
     expect(hexBytes(w.finish())).toBe(bytes)
   })
 
@@ -83,7 +92,7 @@ describe('codec.json', () => {
     expect(rowsOf(decoded, one.known)).toEqual(sortRows(one.rows))
     const { delta, keys } = deltaOf(Schema.decode(encodeUtf8(one.schema)).layouts, one.known, one.rows)
     const w = new Writer()
-    encodeDelta(w, delta, namesFor(one.naming, one.known, keys), one.stampBaseMs)
+    encodeDelta(w, delta, namesFor(one.naming, one.known, keys), { ms: one.stampBaseMs, count: 0 })
     expect(hexBytes(w.finish())).toBe(one.bytes)
   })
 })
@@ -95,7 +104,7 @@ describe('frames.json', () => {
 
   it('holds every type of frame', () => {
     const types = new Set(messages.flatMap(({ frames }) => frames.map(frame => (frame as Frame).type)))
-    expect([...types].sort()).toEqual(Object.keys(FrameType).sort())
+    expect([...types].sort()).toEqual([...Object.keys(FrameType), 'change', 'entry'].sort())
   })
 
   it.each(messages)('$direction: $name', ({ direction, frames, bytes }) => {
@@ -140,18 +149,24 @@ describe('bytes spelt out by hand', () => {
   }
   it('has the integers of wire.md §2', () => {
     expect(finish(w => w.varint(300))).toBe('ac02')
-    expect(finish(w => w.word(0x100, 0xff))).toBe('1201ff')
-    expect(finish(w => w.word(0, 0))).toBe('00')
+    expect(
+      finish(w => {
+        w.beginSpans()
+        w.span(0x100, 0xff)
+        w.span(0, 0)
+        for (let i = 1; i < 8; i++) w.span(i, 0)
+      }),
+    ).toBe('0c' + '010000ff' + '00' + 'ba' + '010203040506' + '01' + '07')
     expect(finish(w => w.u32(0x4b4d5441))).toBe('41544d4b')
     expect(finish(w => w.text('é'))).toBe('02c3a9')
   })
 
-  it('has a delta: one table, index 0, one literal row ATL, one last run of two words, life 1, counter −1', () => {
+  it('has a delta: the long form, one table, rows by key, the last block, a shape of two groups, ATL, life 1, counter −1', () => {
     const layouts = Schema.decode(encodeUtf8('c(n:counter)\n')).layouts
     const rows = [{ table: 0, key: 'ATL', words: { 0: '0x1', 1: '0xffffffffffffffff' } }]
     const { delta, keys } = deltaOf(layouts, [], rows)
-    expect(finish(w => encodeDelta(w, delta, namesFor('key', [], keys), 0))).toBe(
-      '01' + '00' + '01' + '01' + '0341544c' + '01' + '02' + '0101' + '0101',
+    expect(finish(w => encodeDelta(w, delta, namesFor('key', [], keys), { ms: 0, count: 0 }))).toBe(
+      '00' + '01' + '01' + '02' + '020100' + '0341544c' + '26' + '01' + '01',
     )
   })
 
@@ -185,7 +200,7 @@ describe('the specification names code that is there', () => {
   })
 
   it('has every writer and reader that wire.md names alone', () => {
-    const code = ['delta.ts', 'frames.ts']
+    const code = ['encode.ts', 'decode.ts', 'shape.ts', 'stamp.ts', 'frames.ts']
       .map(file => readFileSync(new URL(file, import.meta.url), 'utf8'))
       .join()
     const names = new Set(
