@@ -60,10 +60,14 @@ const saltMs = 1000
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
-/** No row takes more than its key and 11 bytes a word, shapes and heads included. */
+/** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
 function bytesAtMost(delta: Delta): number {
   let bytes = 0
-  for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
+  for (const { count, layout, words } of delta.tables) {
+    bytes += count * (limits.keyBytesMax + 16)
+    for (let half = 0; half < 2 * count * layout.words; half += 2)
+      if ((words[half] | words[half + 1]) !== 0) bytes += 13
+  }
   return bytes
 }
 
@@ -81,6 +85,8 @@ export class Outbox {
   /** Unsealed changes (#openFrom, #lastChange]. */
   #open: Delta
   #openFrom = 0
+  /** What the open changes take at most; changes of one word count each time, until it matters. */
+  #openBytes = 0
   #lastChange = 0
   #salt = zero
   #saltAtMs = Number.NEGATIVE_INFINITY
@@ -161,7 +167,12 @@ export class Outbox {
           `a change of ${this.#body.length} bytes, at most ${batchBytesMax} can be sent`,
         )
     }
-    if (bytesAtMost(this.#open) + bytes > batchBytesMax) this.#seal(nowMs)
+    if (this.#openBytes + bytes > batchBytesMax) {
+      this.#openBytes = bytesAtMost(this.#open)
+      // Not only just enough, or every further change would count again.
+      if (this.#openBytes + bytes > 0.75 * batchBytesMax) this.#seal(nowMs)
+    }
+    this.#openBytes += bytes
   }
 
   /** Takes a change in and numbers it. */
@@ -195,6 +206,7 @@ export class Outbox {
     this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
     this.#open = new Delta(this.#schema.layouts)
     this.#openFrom = this.#lastChange
+    this.#openBytes = 0
   }
 
   #push(nowMs: number, delta: Delta, from: number, to: number): void {
@@ -312,6 +324,7 @@ export class Outbox {
     this.#incarnation.base += dropped
     this.#incarnation.confirmed += dropped
     this.#openFrom = this.#lastChange
+    this.#openBytes = 0
     return from
   }
 

@@ -229,7 +229,14 @@ describe('codec-proofs.json', () => {
     groups: new Uint16Array(kinds.length).fill(1),
     bits: new Uint8Array(kinds.length).fill(64),
   })
-  const none = { rowNumbered: () => -1, rowNamed: () => -1, rowCount: () => 0, knownRows: () => 0 }
+  const none = {
+    rowNumbered: () => -1,
+    rowNamed: () => -1,
+    rowCount: () => 0,
+    knownRows: () => 0,
+    hasLiterals: true,
+    hasNumber: () => false,
+  }
   const readRuns = (bytes: string, kinds: readonly Kind[]) => {
     const r = new Reader(parseBytes(head + bytes))
     const { delta } = decodeDelta(r, [layoutOf(kinds)], none, 0)
