@@ -242,7 +242,11 @@ export function codecVectors() {
 
   const known8 = { naming: 'uplink', known: [Array.from({ length: 200 }, (_, i) => `k${i}`)] } as const
   const point = (name: string, description: string, words: Record<number, bigint>) =>
-    add(name, description, [row(0, 'k150', words)], { ...known8, stampBaseMs: base, known: [[...known8.known[0]]] })
+    add(name, description, [row(0, 'k150', words)], {
+      ...known8,
+      stampBaseMs: base,
+      known: [[...known8.known[0]]],
+    })
   point('point: full word', vectorSchemas.counter, { 1: 0x0123_4567_89ab_cdefn })
   point('point: first byte zero', vectorSchemas.counter, { 0: 0x0123_4567_89ab_cd00n })
   point('point: register', vectorSchemas.kinds, { [at('size')]: stamp(base + 3, 0), [at('size') + 1]: 9n })
@@ -253,17 +257,30 @@ export function codecVectors() {
     [at('name') + 2]: 0x21n,
   })
   const registers = 'r(v:u64)\n'
-  const many = (name: string, description: string, numbers: readonly number[], words: (i: number) => Record<number, bigint>) =>
-    add(name, description, numbers.map(i => row(0, `k${i}`, words(i))), {
-      naming: 'uplink',
-      stampBaseMs: base,
-      known: [[...known8.known[0]]],
-    })
+  const many = (
+    name: string,
+    description: string,
+    numbers: readonly number[],
+    words: (i: number) => Record<number, bigint>,
+  ) =>
+    add(
+      name,
+      description,
+      numbers.map(i => row(0, `k${i}`, words(i))),
+      {
+        naming: 'uplink',
+        stampBaseMs: base,
+        known: [[...known8.known[0]]],
+      },
+    )
   const eight = [0, 1, 2, 3, 4, 5, 6, 7]
   many('rows that follow each other', registers, eight, i => ({ 1: stamp(base + i, 0), 2: word() }))
   many('rows apart, of one shape', registers, [3, 9, 12, 150], i => ({ 1: stamp(base, i), 2: BigInt(i) }))
   many('two shapes in turn', vectorSchemas.counter, eight, i => ({ [i % 2]: BigInt(i + 1) }))
-  many('some values zero', registers, eight, i => ({ 1: stamp(base + i, 0), ...(i % 3 > 0 && { 2: BigInt(i) }) }))
+  many('some values zero', registers, eight, i => ({
+    1: stamp(base + i, 0),
+    ...(i % 3 > 0 && { 2: BigInt(i) }),
+  }))
   const wideToggles = 't(n:counter,b:bits(500))\n'
   const bit = (n: number) => 1n << BigInt(n)
   many('few bits of many', wideToggles, [0, 1], i => ({ 2: bit(i), 5: bit(63) + bit(3), 9: bit(51) }))
@@ -271,9 +288,17 @@ export function codecVectors() {
   many('four bits a word', wideToggles, [0], () => ({ 2: 15n, 3: 15n }))
   many('more than four bits a word', wideToggles, [0], () => ({ 2: 15n, 3: 31n }))
   many('many bits of one word', wideToggles, [0, 1], () => ({ 1: 1n, 3: 31n }))
-  add('200 rows hub to client, some new', vectorSchemas.counter,
-    [row(0, 'k7', { 1: 1n }), row(0, 'z', { 0: 1n, 1: 3n }), row(0, 'b', { 0: 1n, 1: 4n }), row(0, 'a', { 0: 1n })],
-    { naming: 'downlink', known: [[...known8.known[0]]] })
+  add(
+    '200 rows hub to client, some new',
+    vectorSchemas.counter,
+    [
+      row(0, 'k7', { 1: 1n }),
+      row(0, 'z', { 0: 1n, 1: 3n }),
+      row(0, 'b', { 0: 1n, 1: 4n }),
+      row(0, 'a', { 0: 1n }),
+    ],
+    { naming: 'downlink', known: [[...known8.known[0]]] },
+  )
 
   for (let i = 0; i < 24; i++) {
     const names = Object.keys(vectorSchemas) as (keyof typeof vectorSchemas)[]

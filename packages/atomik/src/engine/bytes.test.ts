@@ -242,7 +242,13 @@ describe('100,000 toggles at rest', () => {
           for (let w = 0; w < Math.ceil(perRow / 64); w++) {
             const left = perRow - 64 * w
             const [low, high] = random64(net)
-            edit.xor(0, row, 1 + w, left < 32 ? low & (2 ** left - 1) : low, left < 64 ? (left <= 32 ? 0 : high & (2 ** (left - 32) - 1)) : high)
+            edit.xor(
+              0,
+              row,
+              1 + w,
+              left < 32 ? low & (2 ** left - 1) : low,
+              left < 64 ? (left <= 32 ? 0 : high & (2 ** (left - 32) - 1)) : high,
+            )
           }
         })
       net.settle()

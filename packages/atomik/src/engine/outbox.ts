@@ -244,7 +244,8 @@ export class Outbox {
     this.#sent++
     const body = this.#body
     body.reset()
-    const mark = (this.#mark ??= new StampMark(stampBaseMs))
+    const mark = this.#mark ?? new StampMark(stampBaseMs)
+    this.#mark = mark
     batch.base = { ms: mark.ms, count: mark.count }
     this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
     mark.see(batch.delta)

@@ -20,8 +20,8 @@ import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
-  type DownlinkFrame,
   DeltaDecoder,
+  type DownlinkFrame,
   decodeDownlink,
   encodeUtf8,
   type Halves,
@@ -155,6 +155,8 @@ export class Replica {
   readonly #decoder: DeltaDecoder
   /** The delta of the log entry being applied. */
   readonly #arrived: Delta
+  /** What its stamps are coded against. */
+  readonly #entryBase = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -499,12 +501,9 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        const decoded = this.#decoder.decode(
-          reader,
-          this.#numbers.directory,
-          this.reference.latest,
-          this.#arrived,
-        )
+        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        const { directory } = this.#numbers
+        const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)

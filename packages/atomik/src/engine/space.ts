@@ -83,7 +83,7 @@ interface LogEntry {
   readonly refused: ErrorCode | undefined
   /** As readers get it: rows by number, new rows with their key. Empty when refused. */
   readonly body: Uint8Array
-  /** What its stamps are coded against: the largest in the state before it. */
+  /** What its stamps are coded against: the largest in the state before it, or the stamp base. */
   readonly base: Stamp
 }
 
@@ -448,7 +448,8 @@ export class Space {
       return false
     }
     const refused = reader.writable ? this.#objection(nowMs, decoded) : 'readonly'
-    const base = { ms: this.reference.latest.ms, count: this.reference.latest.count }
+    const base = new StampMark(this.#stampBaseMs)
+    base.setLarger(base, this.reference.latest)
     if (refused === undefined) this.#apply(decoded)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
@@ -727,7 +728,10 @@ export class Space {
 const emptyBody = new Uint8Array(0)
 
 /** The batch a short frame stands for, by how far its connection's chain is. */
-function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): UplinkFrame & { type: 'batch' } {
+function batchOf(
+  reader: Connection,
+  frame: UplinkFrame & { type: 'change' },
+): UplinkFrame & { type: 'batch' } {
   if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
   if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
   const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))

@@ -84,8 +84,7 @@ export class DeltaDecoder {
     const { layout } = table
     const word = address % layout.words
     const at = this.#known(r, directory, table, index, (address - word) / layout.words, 1, start)
-    if (layout.kinds[word] === WordKind.value)
-      r.fail('malformed', `word ${word} begins no group`, start)
+    if (layout.kinds[word] === WordKind.value) r.fail('malformed', `word ${word} begins no group`, start)
     const { words } = table
     const isStamp = layout.kinds[word] === WordKind.stamp
     if (isStamp) {
@@ -184,10 +183,8 @@ export class DeltaDecoder {
         const existing = directory.rowNamed(index, key)
         const isNew = existing < 0
         const row = isNew ? directory.rowCount(index) + created.size : existing
-        if (row >= limits.rowsMax)
-          r.fail('oversized', `more than ${limits.rowsMax} rows in a table`, keyAt)
-        if (created.has(key) || table.find(row) >= 0)
-          r.fail('malformed', 'one row twice in a delta', keyAt)
+        if (row >= limits.rowsMax) r.fail('oversized', `more than ${limits.rowsMax} rows in a table`, keyAt)
+        if (created.has(key) || table.find(row) >= 0) r.fail('malformed', 'one row twice in a delta', keyAt)
         if (!isNew && !directory.hasLiterals && directory.hasNumber(index, row))
           r.fail('malformed', 'a second number for one row', keyAt)
         if (isNew) created.add(key)
@@ -203,7 +200,8 @@ export class DeltaDecoder {
     this.#wordCount += rows * layout.words
     if (this.#wordCount > limits.deltaWordsMax)
       r.fail('oversized', `a delta of more than ${limits.deltaWordsMax} words`, start)
-    if (rows > r.remaining) r.fail('truncated', `expected ${rows} rows in ${r.remaining} bytes`, r.position + r.remaining)
+    if (rows > r.remaining)
+      r.fail('truncated', `expected ${rows} rows in ${r.remaining} bytes`, r.position + r.remaining)
   }
 
   /** The next shape; the one before stays for comparison. */

@@ -270,7 +270,12 @@ describe('limits', () => {
 
   it('believes no count: what is announced and not there costs no memory', () => {
     const before = process.memoryUsage().arrayBuffers
-    const claims = ['000101 03feff7f', '000101 03feffff01 0200', '000101 03fe3f 0200 0161', '000101 02 0201fe1f 0161']
+    const claims = [
+      '000101 03feff7f',
+      '000101 03feffff01 0200',
+      '000101 03fe3f 0200 0161',
+      '000101 02 0201fe1f 0161',
+    ]
     for (const claim of claims) expect(() => read(parseBytes(claim.replaceAll(' ', '')))).toThrow(AtomikError)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
   })

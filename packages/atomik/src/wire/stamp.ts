@@ -34,6 +34,11 @@ export class StampMark implements Stamp {
     this.count = to.count
   }
 
+  /** Becomes the larger of two stamps. */
+  setLarger(a: Stamp, b: Stamp): void {
+    this.set(a.ms > b.ms || (a.ms === b.ms && a.count > b.count) ? a : b)
+  }
+
   /** Becomes the largest stamp of the delta, when that is larger than itself. */
   see(delta: Delta): void {
     for (const { layout, words, count } of delta.tables) {

@@ -100,7 +100,11 @@ export class Writer {
     }
     const span = spanIndex(start, end)
     const control = this.#spanControl
-    if (control >= 0 && bytes[control] < spanKinds * (spanWordsMax - 1) && bytes[control] % spanKinds === span)
+    if (
+      control >= 0 &&
+      bytes[control] < spanKinds * (spanWordsMax - 1) &&
+      bytes[control] % spanKinds === span
+    )
       bytes[control] += spanKinds
     else {
       this.#spanControl = this.length
