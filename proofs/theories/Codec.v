@@ -618,25 +618,37 @@ Definition full_value (k : kind) : codec N := view (uncode k) (code k) (only ful
 Definition short_value (k : kind) : codec N :=
   only (fun n => ~~ full (code k n)) (view (head 0%num) (fun n => [:: n]) (values [:: k])).
 
-Definition address (t n : N) (p : nat) : N := ((n * N.of_nat words_a_row + N.of_nat p) * N.of_nat tables + t)%num.
-Definition place_of (a : N) : nat := N.to_nat ((a / N.of_nat tables) mod N.of_nat words_a_row).
+(* Where: words 1, 2 and 3 of the first table in no bytes of their own, else table and word as one number. *)
+Definition pair_place (t w : N) : N := ((t + w) * (t + w + 1) / 2 + w)%num.
+Definition sum_of (p : N) : N := ((N.sqrt (8 * p + 1) - 1) / 2)%num.
+Definition word_of_pair (p : N) : N := (p - sum_of p * (sum_of p + 1) / 2)%num.
+Definition is_near (t w : N) := (t =? 0)%num && (0 <? w)%num && (w <=? 3)%num.
+Definition near_of (t w : N) : N := if is_near t w then (w - 1)%num else 3%num.
 
-(* 0 for the long form, else 1 + 2 address + full. *)
+(* The pair behind a head, none for a near word. *)
+Definition where_of (h : N) : codec (N * N) :=
+  let near := (((h - 1) / 2) mod 4)%num in
+  only (fun q => (q.2 <? N.of_nat words_a_row)%num && (q.1 <? N.of_nat tables)%num)
+    (if (near =? 3)%num then
+      only (fun q => ~~ is_near q.1 q.2)
+        (view (fun p => (sum_of p - word_of_pair p, word_of_pair p)%num) (fun q => pair_place q.1 q.2) (below (2 ^ 24)%num))
+    else always (0%num, (near + 1)%num)).
+
+(* 0 for the long form, else 1 + 2 (4 number + near) + full. *)
 Definition head_of (d : content) : N :=
   if d is [:: (t, [:: (n, ([:: p], [:: v]))])] then
-    (1 + 2 * address t n p + N.b2n (full (code (kinds p) v)))%num
+    (1 + 2 * (4 * n + near_of t (N.of_nat p)) + N.b2n (full (code (kinds p) v)))%num
   else 0%num.
 
-Definition of_point (h v : N) : content :=
-  let a := ((h - 1) / 2)%num in
-  [:: ((a mod N.of_nat tables)%num,
-    [:: ((a / N.of_nat tables / N.of_nat words_a_row)%num, ([:: place_of a], [:: v]))])].
+Definition point_of (h : N) (q : (N * N) * N) : content :=
+  [:: (q.1.1, [:: (((h - 1) / 8)%num, ([:: N.to_nat q.1.2], [:: q.2]))])].
 
-Definition value_of (d : content) : N := if d is [:: (_, [:: (_, (_, [:: v]))])] then v else 0%num.
+Definition parts_of (d : content) : (N * N) * N :=
+  if d is [:: (t, [:: (_, ([:: p], [:: v]))])] then ((t, N.of_nat p), v) else ((0, 0), 0)%num.
 
 Definition point (h : N) : codec content :=
-  let k := kinds (place_of ((h - 1) / 2)%num) in
-  view (of_point h) value_of (if N.odd (h - 1) then full_value k else short_value k).
+  view (point_of h) parts_of (dep (where_of h) (fun q =>
+    let k := kinds (N.to_nat q.2) in if N.odd (h - 1) then full_value k else short_value k)).
 
 Definition delta : codec content :=
   view snd (fun d => (head_of d, d)) (dep varint (fun h => if (h =? 0)%num then general else point h)).

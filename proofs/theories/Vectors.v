@@ -174,6 +174,7 @@ Definition refused_deltas : seq (string * bytes) := [::
   ("rows that belong to the block before", [:: 0; 1; 0; 0; 2; 2; 1; 1; 6; 1; 1]);
   ("no last block", [:: 0; 1; 0; 0; 2; 2; 1; 1]); ("a run beyond the row", [:: 0; 1; 0; 4; 2; 20; 1; 1]);
   ("a full word not said to be full", [:: 1; 30; 1; 1; 1; 1; 1; 1; 1; 1]);
+  ("a near place spelt out", [:: 7; 2; 1; 1]); ("a place beyond the schema", [:: 7; 6; 1; 1]);
   ("a word said to be full that is not", [:: 2; 1; 1; 1; 1; 1; 1; 1; 0]);
   ("few bits that are not listed", [:: 0; 1; 0; 4; 2; 1; 0; 38; 1; 1]);
   ("a byte after the end", [:: 1; 1; 1; 0])]%num

@@ -91,7 +91,10 @@ delta('bytes after the end', '0000 00', 'malformed', 2)
 const up1: DeltaOptions = { naming: 'uplink', known: [['a']] }
 const up4: DeltaOptions = { naming: 'uplink', known: [['a', 'b', 'c', 'd']] }
 const down1: DeltaOptions = { naming: 'downlink', known: [['a']] }
-delta('point in an unknown row', '0d 0101', 'range', 0, up1)
+delta('point in an unknown row', '09 0101', 'range', 0, up1)
+delta('point in a table that is not there', '07 01 0101', 'range', 0, up1)
+delta('point at a word that is not there', '03 0101', 'range', 0, up1)
+delta('point at a near word, spelt out', '07 02 0101', 'malformed', 0, up1)
 delta('point of words that fill their bytes, not said so', '01 1d 0101010101010101', 'malformed', 1, up1)
 delta('point of words said to fill their bytes that do not', '02 0101010101010100', 'malformed', 1, up1)
 delta('point cut', '02 01010101', 'truncated', 1, up1)
@@ -109,7 +112,7 @@ delta('one new key twice, hub to client', '00 01 01 03 00 0200 0162 0162 260101'
 const known: DeltaOptions = { schema: vectorSchemas.kinds, naming: 'uplink', known: [['a']] }
 delta('value wider than its bits', '00 01 01 02 020a 0161 05 04 010101', 'width', 9, kinds)
 delta('bits beyond the last', '00 01 01 02 020e 0161 01 40', 'width', 8, kinds)
-delta('point at a word inside a register', '0b 0101', 'malformed', 0, known)
+delta('point at a word inside a register', '07 14 0101', 'malformed', 0, known)
 delta('stamp of zero', '00 01 01 02 020a 0161 00 0101', 'malformed', 8, kinds)
 delta('stamp before 1970', '00 01 01 02 020a 0161 01 0101', 'range', 8, kinds)
 delta('stamp beyond 48 bits', '00 01 01 02 020a 0161 fdffffffffffff03 0101', 'range', 8, kinds)
@@ -182,7 +185,7 @@ down('head under alias 64', '10 01 0000000000000000 00 00 00 01 01 40', 'oversiz
 down('1,025 refusals', '14 00 0000000000000000 01 00 00 0000000000000000 8108', 'oversized', 21)
 down(
   'refusal with an unknown code',
-  '14 00 0000000000000000 01 00 05 0000000000000000 01 03 0e',
+  '14 00 0000000000000000 01 00 05 0000000000000000 01 03 ff',
   'malformed',
   23,
 )
@@ -199,7 +202,7 @@ down('snapshot cut', '13 00 01 00 04 0100', 'truncated', 5)
 down('ack with half a digest', '14 00 00000000', 'truncated', 2)
 down('resend under alias 64', '15 40 00', 'oversized', 1)
 down('fork without a sequence', '16 01 00', 'truncated', 3)
-down('error with an unknown number', '17 0e 00 00', 'malformed', 1)
+down('error with an unknown number', '17 ff 00 00', 'malformed', 1)
 down('fatal is 2', '17 00 02 00', 'malformed', 2)
 down('error text of 1,025 bytes', '17 00 00 8108', 'oversized', 3)
 down('error text not UTF-8', '17 00 00 01 80', 'malformed', 3)

@@ -61,7 +61,7 @@ const saltMs = 1000
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
 /** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
-function bytesAtMost(delta: Delta): number {
+export function bytesAtMost(delta: Delta): number {
   let bytes = 0
   for (const { count, layout, words } of delta.tables) {
     bytes += count * (limits.keyBytesMax + 16)

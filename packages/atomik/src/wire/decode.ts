@@ -4,7 +4,7 @@
  */
 import { Delta, fitsBits, type RowLayout, type TableDelta, WordKind } from '../algebra/index.ts'
 import { limits } from '../limits.ts'
-import type { DecodedDelta, NamedRow, RowDirectory } from './delta.ts'
+import { type DecodedDelta, type NamedRow, nearPlaces, pairPlace, type RowDirectory } from './delta.ts'
 import type { Reader } from './reader.ts'
 import { fewBits, isFull, Shape, sparseBitsMax } from './shape.ts'
 import { decodeStamp, type Stamp, StampMark } from './stamp.ts'
@@ -77,14 +77,26 @@ export class DeltaDecoder {
   /** One group of one known row. */
   #point(r: Reader, directory: RowDirectory, into: Delta, code: number, start: number): void {
     const full = code % 2
-    let address = (code - full) / 2
-    const index = address % this.#layouts.length
-    address = (address - index) / this.#layouts.length
+    const address = (code - full) / 2
+    const near = address % (nearPlaces + 1)
+    const number = (address - near) / (nearPlaces + 1)
+    let index = 0
+    let word = near + 1
+    if (near === nearPlaces) {
+      // Pairs s (s + 1) / 2 to s (s + 3) / 2 are those whose table and word add up to s.
+      const pair = r.varint(pairPlace(0, limits.tablesMax + limits.rowWordsMax), 'place of a point')
+      const sum = Math.floor((Math.sqrt(8 * pair + 1) - 1) / 2)
+      word = pair - (sum * (sum + 1)) / 2
+      index = sum - word
+      if (index === 0 && word > 0 && word <= nearPlaces)
+        r.fail('malformed', 'a place spelt out that needs no words', start)
+    }
     const table = into.tables[index]
+    if (table === undefined || word >= table.layout.words)
+      r.fail('range', `word ${word} of table ${index} is not in the schema`, start)
     const { layout } = table
-    const word = address % layout.words
-    const at = this.#known(r, directory, table, index, (address - word) / layout.words, 1, start)
     if (layout.kinds[word] === WordKind.value) r.fail('malformed', `word ${word} begins no group`, start)
+    const at = this.#known(r, directory, table, index, number, 1, start)
     const { words } = table
     const isStamp = layout.kinds[word] === WordKind.stamp
     if (isStamp) {

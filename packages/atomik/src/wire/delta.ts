@@ -3,8 +3,8 @@
  * naming of rows, equal deltas have equal bytes, and the decoder accepts no others (spec/wire.md §3).
  *
  *   delta    a point, or varint 0 · varint tables, then each table in ascending order
- *   point    one group of one known row: varint 1 + 2 × address + (words full ? 1 : 0) · [ stamp ] · words
- *            address = (number × words in a row + word) × tables + table
+ *   point    one group of one known row: varint 1 + 2 × (4 × number + place) + (words full ? 1 : 0) · [ varint pair ] · [ stamp ] ·
+ *            words. Places 0, 1, 2 are words 1, 2, 3 of table 0; 3 is any other, as a pair (table, word)
  *   table    varint 4 × (index − previous index − 1) + (0 known rows, 1 rows by key, 2 both) · known blocks · keyed blocks
  *   block    rows of one shape. Known ones follow each other by number; the rest come with their keys
  *   known    varint 8 × gap + 4 × last + 2 × (shape as before) + (several ? 1 : 0) · [ varint rows − 2 ] · [ shape ] · content
@@ -61,4 +61,12 @@ export interface DecodedDelta {
 /** The rows of a delta by key alone: the form that vectors, stores and people see. */
 export function namesByKey(keyOf: (table: number, row: number) => string): RowNames {
   return { numberOf: () => -1, keyOf, knownRows: () => 0 }
+}
+
+/** Places of a point that need no further byte: words 1 to this many of table 0. */
+export const nearPlaces = 3
+
+/** A table and a word as one number, small when both are: 0 (0, 0) · 1 (1, 0) · 2 (0, 1) · 3 (2, 0) … It knows no schema. */
+export function pairPlace(table: number, word: number): number {
+  return ((table + word) * (table + word + 1)) / 2 + word
 }

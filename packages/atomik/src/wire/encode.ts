@@ -4,7 +4,7 @@
  */
 import { type Delta, type RowLayout, type TableDelta, WordKind } from '../algebra/index.ts'
 import { limits } from '../limits.ts'
-import type { RowNames } from './delta.ts'
+import { nearPlaces, pairPlace, type RowNames } from './delta.ts'
 import { countBits, isFull, Shape } from './shape.ts'
 import { encodeStamp, type Stamp, StampMark } from './stamp.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
@@ -80,8 +80,9 @@ export class DeltaEncoder {
       const high = words[at + 2 * v + 1]
       if (!isFull(isAdd ? zigzagLow(low, high) : low, isAdd ? zigzagHigh(low, high) : high)) full = 0
     }
-    const address = (number * layout.words + word) * delta.tables.length + index
-    w.varint(1 + 2 * address + full)
+    const near = index === 0 && word > 0 && word <= nearPlaces ? word - 1 : nearPlaces
+    w.varint(1 + 2 * ((nearPlaces + 1) * number + near) + full)
+    if (near === nearPlaces) w.varint(pairPlace(index, word))
     if (isStamp) encodeStamp(w, words[at + 2 * word], words[at + 2 * word + 1], this.#stamp)
     if (full === 0) w.beginSpans()
     for (let v = first; v < end; v++) {

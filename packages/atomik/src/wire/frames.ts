@@ -51,7 +51,7 @@ export function nearestNumber(bits: number, near: number): number {
 // biome-ignore format: one list, in wire order
 export const errorCodes: readonly ErrorCode[] = [
   'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
-  'unknown-space', 'stamp', 'fork', 'closed', 'storage',
+  'unknown-space', 'stamp', 'fork', 'closed', 'storage', 'owner',
 ]
 
 /** 64 bits as two halves. */

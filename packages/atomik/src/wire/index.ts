@@ -31,6 +31,17 @@ export {
   writeSubscribe,
   writeWelcome,
 } from './frames.ts'
+export {
+  decodeMesh,
+  type MeshBound,
+  type MeshEntry,
+  type MeshFrame,
+  type MeshSegment,
+  type MeshSummary,
+  meshBuckets,
+  meshVersion,
+  writeMesh,
+} from './mesh.ts'
 export { Reader } from './reader.ts'
 export { type Stamp, StampMark } from './stamp.ts'
 export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'

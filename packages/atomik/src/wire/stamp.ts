@@ -5,7 +5,7 @@
  *   same millisecond   varint 2 z(count − count before)
  *   any other          varint 1 + 2 (2 (z(ms − ms before) − 1) + (count > 0 ? 1 : 0)) · [ varint count − 1 ]
  */
-import { type Delta, WordKind } from '../algebra/index.ts'
+import { type Delta, type TableDelta, WordKind } from '../algebra/index.ts'
 import type { Reader } from './reader.ts'
 import type { Writer } from './writer.ts'
 
@@ -41,19 +41,26 @@ export class StampMark implements Stamp {
 
   /** Becomes the largest stamp of the delta, when that is larger than itself. */
   see(delta: Delta): void {
-    for (const { layout, words, count } of delta.tables) {
-      if (count === 0) continue
-      for (let w = 0; w < layout.words; w += layout.groups[w]) {
-        if (layout.kinds[w] !== WordKind.stamp) continue
-        for (let slot = 0; slot < count; slot++) {
-          const at = 2 * (slot * layout.words + w)
-          const ms = stampMs(words[at], words[at + 1])
-          if (ms < this.ms || (ms === this.ms && (words[at] & countMax) <= this.count)) continue
-          this.ms = ms
-          this.count = words[at] & countMax
-        }
-      }
+    for (const table of delta.tables) {
+      if (table.count === 0) continue
+      const { layout } = table
+      for (let word = 0; word < layout.words; word += layout.groups[word])
+        if (layout.kinds[word] === WordKind.stamp) this.seeWord(table, word)
     }
+  }
+
+  /** The same for the stamps at one word of a table's rows. True when there was a larger one. */
+  seeWord({ layout, words, count }: TableDelta, word: number): boolean {
+    let isLarger = false
+    for (let slot = 0; slot < count; slot++) {
+      const at = 2 * (slot * layout.words + word)
+      const ms = stampMs(words[at], words[at + 1])
+      if (ms < this.ms || (ms === this.ms && (words[at] & countMax) <= this.count)) continue
+      this.ms = ms
+      this.count = words[at] & countMax
+      isLarger = true
+    }
+    return isLarger
   }
 }
 
