@@ -76,7 +76,16 @@ class Bench {
     this.space.subscribe(
       now,
       connection,
-      { type: 'subscribe', attempt, space: 's', schema: schema.encode(), epoch, lsn, isOrdered: false, claims },
+      {
+        type: 'subscribe',
+        attempt,
+        space: 's',
+        schema: schema.encode(),
+        epoch,
+        lsn,
+        isOrdered: false,
+        claims,
+      },
       true,
       out,
     )
