@@ -85,7 +85,7 @@ export interface MeshStats {
 const openBytesMax = 16 * 1024 * 1024
 const saltMs = 1000
 /** Stamps are coded against the beginning of 2025: both sides must count from one moment. */
-const stampBaseMs = 1_735_689_600_000
+const stampBase = { ms: 1_735_689_600_000, count: 0 }
 
 export class MeshState implements BranchParent {
   readonly schema: Schema
@@ -144,6 +144,8 @@ export class MeshState implements BranchParent {
       rowNamed: (table, key) => tables[table].find(key),
       rowCount: table => tables[table].count,
       knownRows: () => 0,
+      hasLiterals: true,
+      hasNumber: () => false,
     }
     this.#names = namesByKey((table, row) => tables[table].keys[row])
     this.id = this.#draw()
@@ -291,7 +293,7 @@ export class MeshState implements BranchParent {
     if (whole) {
       const body = this.#body
       body.reset()
-      encodeDelta(body, history.delta, this.#names, stampBaseMs)
+      encodeDelta(body, history.delta, this.#names, stampBase)
       const { base: to, inside, beside } = history
       yield { type: 'whole', incarnation, to, inside, beside, body: body.finish() }
     }
@@ -405,7 +407,7 @@ export class MeshState implements BranchParent {
   /** @throws AtomikError; then no row was made */
   #decode(body: Uint8Array): Delta {
     const reader = new Reader(body)
-    const { delta, named } = decodeDelta(reader, this.schema.layouts, this.#directory, stampBaseMs)
+    const { delta, named } = decodeDelta(reader, this.schema.layouts, this.#directory, stampBase)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     for (const { table, key } of named) this.reference.tables[table].open(key)
     return delta
@@ -438,7 +440,7 @@ export class MeshState implements BranchParent {
     }
     const body = this.#body
     body.reset()
-    encodeDelta(body, this.accumulator, this.#names, stampBaseMs)
+    encodeDelta(body, this.accumulator, this.#names, stampBase)
     const digest = new Fingerprint()
     const { tables } = this.reference
     digestDelta(

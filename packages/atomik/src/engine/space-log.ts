@@ -1,5 +1,6 @@
 /** The log of a space as far as it is in memory: entries in the order of their log numbers, without holes. */
 import type { ErrorCode } from '../errors.ts'
+import type { Stamp } from '../wire/index.ts'
 
 export interface LogEntry {
   /** The incarnation whose batch made it, in hexadecimal digits, and the batch's bound. */
@@ -8,6 +9,8 @@ export interface LogEntry {
   readonly refused: ErrorCode | undefined
   /** As readers of the whole schema get it: rows by number, new rows with their key. Empty when refused. */
   readonly body: Uint8Array
+  /** What the stamps in it are coded against: the largest in the state before it, or the stamp base. */
+  readonly base: Stamp
   /** The same for the views that had readers when it was made; undefined where nothing of it is theirs. */
   readonly parts: ReadonlyMap<string, Uint8Array | undefined>
 }
