@@ -69,7 +69,9 @@ it(`stands ${messages} damaged messages on real sockets`, async () => {
     while (left > 0) {
       const socket = new WebSocket(url)
       socket.on('message', () => answers++)
-      const ended = new Promise<void>(resolve => socket.on('close', () => resolve()).on('error', () => resolve()))
+      const ended = new Promise<void>(resolve =>
+        socket.on('close', () => resolve()).on('error', () => resolve()),
+      )
       await new Promise<void>(resolve => socket.once('open', () => resolve()).once('close', () => resolve()))
       if (random.below(5) > 0) socket.send(greetings[random.below(greetings.length)])
       for (let i = 0; i < 8 && left > 0 && socket.readyState === WebSocket.OPEN; i++) {
@@ -97,7 +99,9 @@ it(`stands ${messages} damaged messages on real sockets`, async () => {
     await new Promise(resolve => setTimeout(resolve, 20))
   }
   const read = (one: (typeof honest)[number]) =>
-    [...one.cells.rows()].map(row => [row.key, row.read()]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+    [...one.cells.rows()]
+      .map(row => [row.key, row.read()])
+      .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
   for (const one of honest) expect(read(one)).toEqual(read(newcomer))
   // Every state since the attack began: not one message's worth of growth a message.
   expect(Math.max(...heaps) - heaps[0]).toBeLessThan(64 * 2 ** 20)
