@@ -169,6 +169,8 @@ export class Replica {
   readonly #arrived: Delta
   /** What its stamps are coded against. */
   readonly #entryBase = new StampMark()
+  /** The stamp base of this connection, as a stamp. */
+  readonly #opening = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -451,6 +453,7 @@ export class Replica {
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
+    this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
     this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
@@ -555,7 +558,8 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        this.#entryBase.set(this.#opening)
+        this.#entryBase.raise(this.reference.latest)
         const { directory } = this.#numbers
         const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
@@ -593,7 +597,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = this.#decoder.decode(reader, directory, new StampMark(this.#stampBaseMs))
+    const decoded = this.#decoder.decode(reader, directory, this.#opening)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)

@@ -578,7 +578,7 @@ export class Space {
   /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
   #baseFor(view: View): Stamp {
     const base = new StampMark(this.#stampBaseMs)
-    base.setLarger(base, view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
+    base.raise(view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
     return base
   }
 
