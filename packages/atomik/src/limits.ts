@@ -27,6 +27,8 @@ export const limits = {
   spaceNameBytesMax: 120,
   /** UTF-8 bytes in a token. */
   tokenBytesMax: 4096,
+  /** UTF-8 bytes in the name of a principal. */
+  principalBytesMax: 120,
   /** Bytes in the description of a schema. */
   schemaBytesMax: 64 * 1024,
   /** Bytes in one message from a client to a hub. */
