@@ -473,7 +473,7 @@ export class Space {
     this.lsn++
     this.#store.stageHead(head)
     let body: Uint8Array = emptyBody
-    const parts = new Map<string, Uint8Array | undefined>()
+    const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
       const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
       this.#apply(stored, reader.grant)
@@ -701,3 +701,4 @@ function wholeOf({ layouts }: Schema): View {
 }
 
 const emptyBody = new Uint8Array(0)
+const noParts = new Map<string, Uint8Array | undefined>()
