@@ -166,7 +166,7 @@ class Link {
 
   open(): void {
     this.#connection = this.centre.connect(this)
-    this.replica.step(Date.now(), { type: 'open' }, this.#actions)
+    this.replica.step(Date.now(), { type: 'open', isOrdered: true }, this.#actions)
   }
 
   close(): void {

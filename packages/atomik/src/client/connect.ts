@@ -278,7 +278,7 @@ class Client<T extends TablesOf> implements Host {
     this.#link = this.#transport.connect({
       open: () => {
         this.#opened++
-        this.#step({ type: 'open' })
+        this.#step({ type: 'open', isOrdered: this.#transport.isOrdered === true })
       },
       message: bytes => {
         this.#bytesReceived += bytes.length + (bytes.length < 126 ? 2 : bytes.length < 65536 ? 4 : 10)

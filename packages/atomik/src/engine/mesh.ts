@@ -125,7 +125,7 @@ const messageBytesMax = 256 * 1024
 const openBytesMax = 16 * 1024 * 1024
 const saltMs = 1000
 /** Stamps are coded against the beginning of 2025: both sides must count from one moment. */
-const stampBaseMs = 1_735_689_600_000
+const stampBase = { ms: 1_735_689_600_000, count: 0 }
 
 export class MeshNode implements BranchParent {
   readonly schema: Schema
@@ -186,6 +186,8 @@ export class MeshNode implements BranchParent {
       rowNamed: (table, key) => tables[table].find(key),
       rowCount: table => tables[table].count,
       knownRows: () => 0,
+      hasLiterals: true,
+      hasNumber: () => false,
     }
     this.#names = namesByKey((table, row) => tables[table].keys[row])
     this.#incarnation = this.#draw()
@@ -438,7 +440,7 @@ export class MeshNode implements BranchParent {
     if (whole) {
       const body = this.#body
       body.reset()
-      encodeDelta(body, history.delta, this.#names, stampBaseMs)
+      encodeDelta(body, history.delta, this.#names, stampBase)
       const { base: to, inside, beside } = history
       yield { type: 'whole', incarnation, to, inside, beside, body: body.finish() }
     }
@@ -674,7 +676,7 @@ export class MeshNode implements BranchParent {
   /** @throws AtomikError; then no row was made */
   #decode(body: Uint8Array): Delta {
     const reader = new Reader(body)
-    const { delta, named } = decodeDelta(reader, this.schema.layouts, this.#directory, stampBaseMs)
+    const { delta, named } = decodeDelta(reader, this.schema.layouts, this.#directory, stampBase)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     for (const { table, key } of named) this.reference.tables[table].open(key)
     return delta
@@ -720,7 +722,7 @@ export class MeshNode implements BranchParent {
     }
     const body = this.#body
     body.reset()
-    encodeDelta(body, this.accumulator, this.#names, stampBaseMs)
+    encodeDelta(body, this.accumulator, this.#names, stampBase)
     const digest = new Fingerprint()
     const { tables } = this.reference
     digestDelta(

@@ -15,18 +15,20 @@
  *
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
-import type { Delta } from '../algebra/index.ts'
+import { Delta } from '../algebra/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  DeltaDecoder,
   type DownlinkFrame,
-  decodeDelta,
   decodeDownlink,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
+  StampMark,
   Writer,
   writeAuth,
   writeHave,
@@ -61,7 +63,11 @@ export interface ReplicaOptions {
 
 export type ReplicaEvent =
   /** A connection is open; nothing was sent on it yet. */
-  | { readonly type: 'open' }
+  | {
+      readonly type: 'open'
+      /** The link keeps the order of messages and repeats none: then one change travels in fewer bytes. */
+      readonly isOrdered?: boolean
+    }
   | { readonly type: 'close' }
   | { readonly type: 'message'; readonly bytes: Uint8Array }
   /** Time passed: sends what is due. */
@@ -139,6 +145,7 @@ export class Replica {
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
+  #isOrdered = false
   #stampBaseMs = 0
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
@@ -154,6 +161,11 @@ export class Replica {
   /** Frames of the log whose turn has not come, by the log number they start at. */
   readonly #early = new Map<number, LogFrame>()
   readonly #writer = new Writer()
+  readonly #decoder: DeltaDecoder
+  /** The delta of the log entry being applied. */
+  readonly #arrived: Delta
+  /** What its stamps are coded against. */
+  readonly #entryBase = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -161,6 +173,8 @@ export class Replica {
     this.#quietMs = this.#resendMs
     this.schema = options.schema
     this.reference = new Reference(options.schema.layouts)
+    this.#decoder = new DeltaDecoder(options.schema.layouts)
+    this.#arrived = new Delta(options.schema.layouts)
     this.#numbers = new RowNumbers(this.reference)
     this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
@@ -290,6 +304,7 @@ export class Replica {
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
+        this.#isOrdered = event.isOrdered === true
         this.#attempt = 0
         this.#early.clear()
         this.#outbox.reconnect(nowMs)
@@ -316,9 +331,9 @@ export class Replica {
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
     for (
-      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
+      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered);
       bytes !== undefined;
-      bytes = this.#outbox.next(nowMs, this.#stampBaseMs)
+      bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered)
     ) {
       actions.push({ type: 'send', bytes })
       this.stats.batchesSent++
@@ -357,6 +372,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
+      isOrdered: this.#isOrdered,
       claims: [this.#outbox.claim],
     })
     actions.push({ type: 'send', bytes: w.finish() })
@@ -408,6 +424,7 @@ export class Replica {
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
+      else if (frame.type === 'entry') this.#follow(nowMs, this.#streamOf(frame), actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
@@ -453,6 +470,11 @@ export class Replica {
     this.lsn = 0
     this.#numbers.forget()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+  }
+
+  #streamOf(frame: DownlinkFrame & { type: 'entry' }): LogFrame {
+    const lsn = nearestNumber(frame.lsnBits, this.lsn)
+    return { type: 'stream', lsn, entries: [{ kind: 'delta', body: frame.body }] }
   }
 
   /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
@@ -513,7 +535,9 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        const decoded = decodeDelta(reader, this.schema.layouts, this.#numbers.directory, this.#stampBaseMs)
+        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        const { directory } = this.#numbers
+        const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
@@ -549,7 +573,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = decodeDelta(reader, this.schema.layouts, directory, this.#stampBaseMs)
+    const decoded = this.#decoder.decode(reader, directory, new StampMark(this.#stampBaseMs))
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)

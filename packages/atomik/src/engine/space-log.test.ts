@@ -10,8 +10,9 @@ function entry(random: SeededRandom): LogEntry {
   const body = Uint8Array.from({ length: random.below(40) }, () => random.below(256))
   const parts = new Map<string, Uint8Array | undefined>()
   if (random.below(10) === 0) parts.set('view', random.below(2) === 0 ? undefined : body.slice(1))
+  const base = { ms: random.below(2 ** 31) * 2 ** 10, count: random.below(2 ** 16) }
   const refused = random.below(8) === 0 ? ('stamp' as const) : undefined
-  return { author: `a${random.below(3)}`, to: random.below(2 ** 31) * 2 ** 20, refused, body, parts }
+  return { author: `a${random.below(3)}`, to: random.below(2 ** 31) * 2 ** 20, refused, body, base, parts }
 }
 
 describe('a log', () => {
@@ -38,7 +39,7 @@ describe('a log', () => {
       }
       expect(log.from).toBe(from)
     }
-    expect(log.bytes).toBe(plain.reduce((sum, { body }) => sum + body.length + 32, 0))
+    expect(log.bytes).toBe(plain.reduce((sum, { body }) => sum + body.length + 48, 0))
     plain.forEach((made, i) => {
       const found = log.after(from + i)
       expect({ ...found, body: [...found.body] }).toEqual({ ...made, body: [...made.body] })

@@ -178,7 +178,8 @@ export class SpaceStore {
         w.varint(this.#changed[t][row])
         w.text(keys[row])
         const at = row * 2 * layout.words
-        for (let half = 0; half < 2 * layout.words; half += 2) w.word(words[at + half], words[at + half + 1])
+        w.beginSpans()
+        for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
         puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
       }
       this.#dirtyRows[t].clear()

@@ -13,21 +13,25 @@
  * (space-log.ts), bodies for readers (space-bodies.ts), judging (space-judge.ts), older schemas (space-view.ts), records
  * (space-store.ts).
  */
-import { type Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
+import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
-  decodeDelta,
+  DeltaDecoder,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
   type RowDirectory,
+  type Stamp,
+  StampMark,
   type StreamEntry,
   type UplinkFrame,
   Writer,
   writeAck,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -135,6 +139,8 @@ export class Space {
   #durableParts = new Map<string, Halves>()
   #stagedParts = new Map<string, Halves>()
   readonly #w = new Writer()
+  /** How batches were read last, and the delta being judged. */
+  #decoding: { layouts: readonly RowLayout[]; decoder: DeltaDecoder; into: Delta }
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
   constructor(
@@ -148,6 +154,8 @@ export class Space {
     this.#schema = schema
     this.#whole = wholeOf(schema)
     this.#options = options
+    const { layouts } = schema
+    this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
     this.reference = image?.reference ?? new Reference(schema.layouts)
     this.#heads = new HeadTable(name, image?.heads ?? new Map(), options.recall)
     this.lsn = image?.lsn ?? 0
@@ -235,13 +243,15 @@ export class Space {
       const head = heads[i]
       this.#heads.keep(head)
       const chain = head.knows(sequence, label) ? sequence : -1
-      return { head, claim: sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      const mark = new StampMark(this.#stampBaseMs)
+      return { head, claim: sequence, chain, mark, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
     })
     const widths = theirs.layouts.map(({ words }) => words)
     const reader: Connection = {
       id: connection,
       attempt: frame.attempt,
       grant,
+      isOrdered: frame.isOrdered,
       layouts: joined === this.#schema ? this.#schema.layouts : joined.layouts,
       widths,
       view: new View(this.#schema.layouts, widths),
@@ -332,8 +342,8 @@ export class Space {
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
-    if (frame.type === 'batch') {
-      this.#batch(nowMs, reader, frame, actions)
+    if (frame.type === 'batch' || frame.type === 'change') {
+      this.#batch(nowMs, reader, frame.type === 'batch' ? frame : batchOf(reader, frame), actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -445,7 +455,7 @@ export class Space {
     }
     const at = head.bound(frame.from)
     assert(at !== undefined, 'the bound a chain stands on is remembered')
-    const decoded = this.#decode(frame, reader.layouts)
+    const decoded = this.#decode(frame, reader.layouts, claimed.mark)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
     if (claimed.chain < head.head.sequence) {
@@ -456,6 +466,7 @@ export class Space {
       }
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
+      claimed.mark.see(decoded.delta)
       return true
     }
     if (!head.hasRoom) {
@@ -470,22 +481,26 @@ export class Space {
     })
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
+    claimed.mark.see(decoded.delta)
     this.lsn++
     this.#store.stageHead(head)
     let body: Uint8Array = emptyBody
+    const base = this.#baseFor(this.#whole)
     const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
       const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
+      const bases = this.#partViews.map(view => this.#baseFor(view))
       this.#apply(stored, reader.grant)
       this.#store.stageRows(stored.delta, this.lsn)
-      body = this.#bodies.relay(stored)
-      for (const view of this.#partViews) parts.set(view.key, this.#bodies.part(view, stored))
+      body = this.#bodies.relay(stored, base)
+      for (const [i, view] of this.#partViews.entries())
+        parts.set(view.key, this.#bodies.part(view, stored, bases[i]))
       this.stats.batchesAccepted++
       this.stats.changesAccepted += frame.to - frame.from
     } else {
       this.stats.batchesRefused++
     }
-    this.#log.push({ author: head.name, to: frame.to, refused, body, parts })
+    this.#log.push({ author: head.name, to: frame.to, refused, body, base, parts })
     return true
   }
 
@@ -530,9 +545,19 @@ export class Space {
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
   }
 
-  #decode(frame: Batch, layouts: readonly RowLayout[]): DecodedDelta {
+  /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
+  #baseFor(view: View): Stamp {
+    const base = new StampMark(this.#stampBaseMs)
+    base.setLarger(base, view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
+    return base
+  }
+
+  #decode(frame: Batch, layouts: readonly RowLayout[], base: Stamp): DecodedDelta {
     const reader = new Reader(frame.body)
-    const decoded = decodeDelta(reader, layouts, this.#directory, this.#stampBaseMs)
+    if (this.#decoding.layouts !== layouts)
+      this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
+    const { decoder, into } = this.#decoding
+    const decoded = decoder.decode(reader, this.#directory, base, into)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     return decoded
   }
@@ -573,8 +598,10 @@ export class Space {
     rowNumbered: (table, number) => (number < (this.reference.tables[table]?.count ?? 0) ? number : -1),
     rowNamed: (table, key) => this.reference.tables[table]?.find(key) ?? -1,
     rowCount: table => this.reference.tables[table]?.count ?? 0,
+    knownRows: table => this.reference.tables[table]?.count ?? 0,
     // A client never introduces numbers: an unknown one is refused, not taken for a new row.
-    knownRows: () => Number.MAX_SAFE_INTEGER,
+    hasLiterals: true,
+    hasNumber: () => false,
   }
 
   // ── durability and fan-out ──────────────────────────────────────────────────────────────────────────────────────
@@ -665,7 +692,9 @@ export class Space {
     if (entries.length === 0) return false
     const w = this.#w
     w.reset()
-    writeStream(w, first, entries)
+    if (reader.isOrdered && entries.length === 1 && entries[0].kind === 'delta')
+      writeEntry(w, first, entries[0].body)
+    else writeStream(w, first, entries)
     this.#send(nowMs, reader, w.finish(), actions)
     this.stats.streamFrames++
     return true
@@ -702,3 +731,11 @@ function wholeOf({ layouts }: Schema): View {
 
 const emptyBody = new Uint8Array(0)
 const noParts = new Map<string, Uint8Array | undefined>()
+
+/** The batch a short frame stands for, by how far its connection's chain is. */
+function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): Batch {
+  if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
+  if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
+  const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))
+  return { type: 'batch', alias: 0, from, to: from + 1, salt: undefined, body: frame.body }
+}
