@@ -516,7 +516,7 @@ export class Space {
     this.#store.stageHead(head)
     let body: Uint8Array = emptyBody
     const base = this.#baseFor(this.#whole)
-    const parts = new Map<string, Uint8Array | undefined>()
+    const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
       const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
       const bases = this.#partViews.map(view => this.#baseFor(view))
@@ -763,6 +763,7 @@ function wholeOf({ layouts }: Schema): View {
 }
 
 const emptyBody = new Uint8Array(0)
+const noParts = new Map<string, Uint8Array | undefined>()
 
 /** The batch a short frame stands for, by how far its connection's chain is. */
 function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): Batch {
