@@ -64,19 +64,23 @@ module core_proof (
   wire less_branch = f3[1] ? a < b : $signed(a) < $signed(b);
   wire taken = (f3[2] ? less_branch : a == b) ^ f3[0];
 
+  // a pc lies below 8 GiB; any other address becomes one that is invalid too
+  function [63:0] narrow(input [63:0] address);
+    narrow = |address[63:33] ? {1'b1, 30'd0, address[32:0]} : address;
+  endfunction
   reg        writes, reads_memory, writes_memory, known;
   reg [63:0] result, next, address;
   wire [31:0] w = f3 == 3'd0 ? ((alternate & ~imm) ? sub32 : add32) : f3 == 3'd1 ? sll32 : alternate ? sra32 : srl32;
   wire signed [63:0] mw = mem_rdata;
   always @* begin
     known = 1'b1; writes = 1'b1; reads_memory = 1'b0; writes_memory = 1'b0;
-    result = 64'd0; next = pc_rdata + 64'd4; address = 64'd0;
+    result = 64'd0; next = narrow(pc_rdata + 64'd4); address = 64'd0;
     case (op)
       7'h37: result = imm_u;
       7'h17: result = pc_rdata + imm_u;
-      7'h6f: begin result = pc_rdata + 64'd4; next = pc_rdata + imm_j; end
-      7'h67: begin result = pc_rdata + 64'd4; next = (a + imm_i) & ~64'd1; end
-      7'h63: begin writes = 1'b0; if (taken) next = pc_rdata + imm_b; end
+      7'h6f: begin result = next; next = narrow(pc_rdata + imm_j); end
+      7'h67: begin result = next; next = narrow((a + imm_i) & ~64'd1); end
+      7'h63: begin writes = 1'b0; if (taken) next = narrow(pc_rdata + imm_b); end
       7'h03: begin
         reads_memory = 1'b1; address = a + imm_i;
         case (f3)
