@@ -6,9 +6,3 @@ localparam [3:0] CSR_ZERO = 4'd0, CSR_MSTATUS = 4'd1, CSR_MISA = 4'd2, CSR_MIE =
                  CSR_MCYCLE = 4'd10, CSR_MINSTRET = 4'd11, CSR_PMPADDR0 = 4'd12, CSR_MMISALIGN = 4'd13;
 // A pc is kept in 32 bits: bits 32:2, and bit 31 here is 1 when any of bits 63:33 was, which makes it an address that no
 // bus answers. So mepc, mtvec and the pc hold every address below 8 GiB, and an invalid one stays invalid.
-function [31:0] narrow_pc(input [63:0] address);
-  narrow_pc = {|address[63:33], address[32:2]};
-endfunction
-function [63:0] wide_pc(input [31:0] pc);
-  wide_pc = {pc[31], 30'd0, pc[30:0], 2'b00};
-endfunction

@@ -80,17 +80,17 @@ module rv64_core #(
   wire [31:0] redirect_pc;
 
   // ------------------------------------------------------------------ fetch
-  // `pc` is the address of the word that is in decode; a decode that does not move asks for it again
+  // `pc` is the address of the word that is in decode, in 32 bits; a decode that does not move asks for it again
   reg  [31:0] pc;
   reg         fetched;
   wire [31:0] pc_next, fetch_pc;
   assign pc_next      = {pc[31], 31'd0} | ({1'b0, pc[30:0]} + 32'd1);
   assign fetch_pc     = redirect ? redirect_pc : id_go ? pc_next : pc;
   assign ibus_valid   = ~rst;
-  assign ibus_address = wide_pc(fetch_pc);
+  assign ibus_address = {fetch_pc[31], 30'd0, fetch_pc[30:0], 2'b00};
   always @(posedge clk)
     if (rst) begin
-      pc      <= narrow_pc(RESET_PC);
+      pc      <= {|RESET_PC[63:33], RESET_PC[32:2]};
       fetched <= 1'b0;
     end else if (ibus_ready) begin
       pc      <= fetch_pc;
@@ -154,6 +154,7 @@ module rv64_core #(
   wire        hold     = ex_valid & (load_use | ex_is_csr);
   assign id_go = fetched & ibus_ready & dbus_ready & ~hold & (~ex_valid | ex_done) & ~redirect;
 
+  wire [63:0] pc_word = {pc[31], 30'd0, pc[30:0], 2'b00};
   // pc + immediate; beyond 8 GiB or below 0 is invalid, as is what was so before
   wire [33:0] target = {1'b0, pc[30:0], 2'b00} + immediate[33:0];
 
@@ -203,7 +204,8 @@ module rv64_core #(
   wire late      = ex_valid & ~ex_trap & (refused | (memory & dbus_fault) | late_jump);
   wire [3:0] late_cause = late_jump ? 4'd0 : {1'b0, 1'b1, ex_store, ~refused};
 
-  assign redirect_pc = narrow_pc((ex_trap | ex_mret) ? csr_word : jump_pc);
+  wire [63:0] turn_pc = (ex_trap | ex_mret) ? csr_word : jump_pc;
+  assign redirect_pc = {|turn_pc[63:33], turn_pc[32:2]};
   wire   turns       = ex_trap | ex_mret | jump;
   assign ex_done     = ex_valid & ~late & dbus_ready & ~(turns & ~ibus_ready) & ~(first & ~ex_trap);
   assign redirect    = ex_done & turns;
@@ -227,9 +229,8 @@ module rv64_core #(
   wire        use_sum    = ex_alu == ALU_ADD;
   wire        use_link   = ex_alu == ALU_LINK;   // decode holds the next word, and its pc, while a jump is in execute
   wire        use_delta  = ex_alu == ALU_DELTA;
-  wire [63:0] link       = wide_pc(pc);
   wire [63:0] some       = ({{32{use_sum & ~ex_word}}, {32{use_sum}}} & sum) | {{32{~ex_word}} & picked[63:32], picked[31:0]} | csr_word;
-  wire [63:0] most       = some | ({64{use_delta}} & delta_state) | ({64{use_link}} & link) | {63'd0, less & (ex_alu == ALU_LESS)};
+  wire [63:0] most       = some | ({64{use_delta}} & delta_state) | ({64{use_link}} & pc_word) | {63'd0, less & (ex_alu == ALU_LESS)};
   assign ex_result = {most[63:32] | {32{ex_word & most[31]}}, most[31:0]};
 
   // A slot may have to go round again: an access that crosses takes its second address, 8 further; and a context answers
@@ -279,10 +280,10 @@ module rv64_core #(
     end
     if (id_go & id_trap & ~value_pc) ex_a <= 64'd0;
     else if (id_go | again)
-      ex_a <= (again | (rs1_ex & ~from_pc)) ? ex_result : from_pc ? wide_pc(pc) : rs1_wb ? wb_word : rs1_stored;
-    if (again)                              ex_b <= {60'd0, split, 3'd0};
-    else if (id_go & id_trap & ~value_insn) ex_b <= 64'd0;
-    else if (id_go)                         ex_b <= (operand_immediate ? immediate : rs2_word) ^ {64{subtract}};
+      ex_a <= (again | (rs1_ex & ~from_pc)) ? ex_result : from_pc ? pc_word : rs1_wb ? wb_word : rs1_stored;
+    if (id_go)
+      ex_b <= (id_trap & ~value_insn) ? 64'd0 : (operand_immediate ? immediate : rs2_word) ^ {64{subtract}};
+    else if (again) ex_b <= {60'd0, split, 3'd0};
     if (id_go) ex_valid <= 1'b1;
     else if (ex_done) begin
       ex_valid  <= 1'b0;
@@ -328,7 +329,7 @@ module rv64_core #(
   reg  [63:0] ex_rs1_rdata, ex_rs2_rdata, ex_first_address, wb_rs1_rdata, wb_rs2_rdata, wb_pc, wb_pc_next, wb_address, wb_rs2;
   reg  [7:0]  wb_size;
   wire [7:0]  wb_mask = wb_size;
-  wire [31:0] ex_next = {ex_pc[31], 31'd0} | ({1'b0, ex_pc[30:0]} + 32'd1);
+  wire [31:0] after = turns ? redirect_pc : {ex_pc[31], 31'd0} | ({1'b0, ex_pc[30:0]} + 32'd1);
   wire [63:0] wb_bits = {{8{wb_mask[7]}}, {8{wb_mask[6]}}, {8{wb_mask[5]}}, {8{wb_mask[4]}},
                          {8{wb_mask[3]}}, {8{wb_mask[2]}}, {8{wb_mask[1]}}, {8{wb_mask[0]}}};
   always @(posedge clk) begin
@@ -349,8 +350,8 @@ module rv64_core #(
       wb_rs2_addr     <= ex_rs2_addr;
       wb_rs1_rdata    <= ex_rs1_rdata;
       wb_rs2_rdata    <= ex_rs2_rdata;
-      wb_pc           <= wide_pc(ex_pc);
-      wb_pc_next      <= wide_pc(turns ? redirect_pc : ex_next);
+      wb_pc           <= {ex_pc[31], 30'd0, ex_pc[30:0], 2'b00};
+      wb_pc_next      <= {after[31], 30'd0, after[30:0], 2'b00};
       wb_memory_load  <= ex_load & ~ex_trap;
       wb_memory_store <= ex_store & ~ex_trap;
       wb_address      <= ex_second ? ex_first_address : sum;
