@@ -48,7 +48,7 @@ const saltMs = 1000
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
 /** No row takes more than its key and 11 bytes a word, run heads included. */
-function bytesAtMost(delta: Delta): number {
+export function bytesAtMost(delta: Delta): number {
   let bytes = 0
   for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
   return bytes

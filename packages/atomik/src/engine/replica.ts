@@ -34,6 +34,7 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
+import type { StampClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
@@ -49,7 +50,10 @@ export interface ReplicaOptions {
   readonly random32: () => number
   /** Own changes that can still be undone. Default 1,000. */
   readonly undoDepth?: number
-  /** Quiet time after which unconfirmed batches are sent again, and a gap is reported again. Default 400 ms. */
+  /**
+   * Quiet time after which unconfirmed batches are sent again. Default 400 ms; where the round trip to the hub turns out to
+   * be more than half of it, twice the round trip.
+   */
   readonly resendMs?: number
   /** Batches sent and not yet confirmed; further changes fold into the open one. Default 16. */
   readonly inFlightMax?: number
@@ -99,8 +103,11 @@ export interface ReplicaStats {
 const zero: Halves = { low: 0, high: 0 }
 /** Frames kept that came before their turn. */
 const earlyFramesMax = 256
-/** How often the hub is told what we have, while that changes. */
+/** Longest wait for the answer to a greeting. */
+const greetingMsMax = 60_000
+/** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
+const haveEntries = 256
 
 export class Replica {
   readonly schema: Schema
@@ -123,6 +130,8 @@ export class Replica {
   epoch: Halves = zero
   readonly #options: ReplicaOptions
   readonly #resendMs: number
+  /** Silence after which something is taken for lost: `resendMs`, or twice the round trip where that is longer. */
+  #quietMs: number
   readonly #numbers: RowNumbers
   readonly #outbox: Outbox
   readonly #editor: Editor
@@ -149,6 +158,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.#options = options
     this.#resendMs = options.resendMs ?? 400
+    this.#quietMs = this.#resendMs
     this.schema = options.schema
     this.reference = new Reference(options.schema.layouts)
     this.#numbers = new RowNumbers(this.reference)
@@ -179,6 +189,11 @@ export class Replica {
   /** Bytes of synchronisation metadata: position, own incarnation and head. It does not grow. */
   get metadataBytes(): number {
     return 8 + 8 + 16 + 8 + 8
+  }
+
+  /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
+  get clock(): StampClock {
+    return this.#editor.clock
   }
 
   get isLive(): boolean {
@@ -243,6 +258,23 @@ export class Replica {
     return this.#outbox.lastChange
   }
 
+  /**
+   * ACCUM of a whole delta as one change, or as part of the one being made: how a branch comes back. Borrows `delta`.
+   * @throws AtomikError `oversized`; then it is not made
+   */
+  accum(nowMs: number, delta: Delta): number {
+    if (this.#editor.isEditing) {
+      this.#editor.fold(delta)
+      return this.#outbox.lastChange + 1
+    }
+    if (!delta.isEmpty)
+      this.#commit(
+        nowMs,
+        this.#editor.fill(nowMs, into => into.fold(delta)),
+      )
+    return this.#outbox.lastChange
+  }
+
   #commit(nowMs: number, change: Delta): void {
     this.#outbox.makeRoom(nowMs, change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
@@ -304,10 +336,11 @@ export class Replica {
   }
 
   #tick(nowMs: number, actions: ReplicaAction[]): void {
-    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * this.#resendMs)
-      this.#greet(nowMs, actions)
+    // Only the answer to the last greeting counts, so each waits twice as long as the one before: any round trip fits once.
+    const greetingMs = Math.min(greetingMsMax, 2 * this.#quietMs * 2 ** (this.#attempt - 1))
+    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
-    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#resendMs)
+    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
     this.flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
@@ -333,7 +366,7 @@ export class Replica {
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
     const { confirmed, confirmedSequence } = this.#outbox
-    if (nowMs - this.#haveAtMs < haveMs) return
+    if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn
@@ -344,9 +377,9 @@ export class Replica {
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
-  /** Asks for the log from where we stand, at most once in `resendMs`. */
+  /** Asks for the log from where we stand, at most four times while it is quiet. */
   #report(nowMs: number, actions: ReplicaAction[]): void {
-    if (nowMs - this.#needAtMs < this.#resendMs / 4) return
+    if (nowMs - this.#needAtMs < this.#quietMs / 4) return
     this.#needAtMs = nowMs
     const w = this.#writer
     w.reset()
@@ -384,6 +417,7 @@ export class Replica {
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
+    this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
