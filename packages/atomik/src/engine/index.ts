@@ -10,7 +10,8 @@ export {
   type ReplicaOptions,
   type ReplicaStats,
 } from './replica.ts'
+export { loadReplica, type ReplicaImage, readReplica } from './replica-store.ts'
 export { type Edit, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
 export { listSpaces, loadSpace, type SpaceImage } from './space-store.ts'
-export type { Put, Storage } from './storage.ts'
+export type { Entry, Put, ReplicaStorage, Storage } from './storage.ts'

@@ -11,11 +11,11 @@
  *
  * Invariants: the reference changes only by log entries in order; sent batches keep their bounds, content and label;
  * what is sent again is derived from what the hub declares. Own changes on their way are in `outbox.ts`, the making of one in
- * `editor.ts`, names of rows in `row-numbers.ts`. Not here: storage of the outbox, sockets, timers.
+ * `editor.ts`, names of rows in `row-numbers.ts`, records for a store in `replica-store.ts`. Not here: sockets, timers, disks.
  *
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
-import type { Delta } from '../algebra/index.ts'
+import { Delta } from '../algebra/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
@@ -37,8 +37,11 @@ import {
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
+import { type ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
+import type { PendingBatch } from './session.ts'
+import type { Put } from './storage.ts'
 import { UndoLog } from './undo.ts'
 
 export interface ReplicaOptions {
@@ -53,6 +56,18 @@ export interface ReplicaOptions {
   readonly resendMs?: number
   /** Batches sent and not yet confirmed; further changes fold into the open one. Default 16. */
   readonly inFlightMax?: number
+  /**
+   * What a store holds (`loadReplica`), empty or not: the replica begins there and asks for writes (`commit`). Without it nothing
+   * outlives the process.
+   */
+  readonly image?: ReplicaImage
+  /** Own changes are written this long after they were made, unless `save` is called before. Default 100 ms. */
+  readonly saveMs?: number
+  /**
+   * Batches kept apart while no hub is there; more are folded together. One batch is what a copy of the store can be told
+   * by (spec/semantics.md S33). Default 1,024.
+   */
+  readonly unsentBatchesMax?: number
 }
 
 export type ReplicaEvent =
@@ -69,6 +84,10 @@ export type ReplicaAction =
   | { readonly type: 'changed'; readonly rows: readonly RowRef[] }
   /** Own changes up to this one are durable at the hub. */
   | { readonly type: 'confirmed'; readonly change: number }
+  /** Write this, then call `committed` or `notCommitted`. One at a time. */
+  | { readonly type: 'commit'; readonly puts: readonly Put[] }
+  /** Own changes up to this one survive a crash of this machine, or their fate is known. */
+  | { readonly type: 'saved'; readonly change: number }
   /** Own changes (from, to] were refused and rolled back. */
   | { readonly type: 'refused'; readonly from: number; readonly to: number; readonly code: ErrorCode }
   /** First welcome on this connection; the reference may still be behind. */
@@ -127,6 +146,11 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  readonly #store: ReplicaStore | undefined
+  /** Own changes up to here are in the store; those the write under way will bring; when the last write began. */
+  #saved = 0
+  #savingTo = 0
+  #savedAtMs = Number.NEGATIVE_INFINITY
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
@@ -155,6 +179,37 @@ export class Replica {
     this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
     this.#undo = new UndoLog(options.undoDepth ?? 1000)
+    this.#store = options.image && this.#restore(options.image)
+  }
+
+  /** Begins where a store stands. */
+  #restore(image: ReplicaImage): ReplicaStore {
+    const store = new ReplicaStore(image, this.reference, this.#numbers)
+    if (image.state !== undefined) {
+      this.lsn = image.state.lsn
+      this.epoch = image.state.epoch
+      const delta = new Delta(this.schema.layouts)
+      image.state.rows.forEach(({ keys, words }, t) => {
+        keys.forEach((key, number) => {
+          const row = this.reference.tables[t].open(key)
+          this.#numbers.number(t, row)
+          const at = delta.tables[t].open(row)
+          delta.tables[t].words.set(words[number], at)
+        })
+      })
+      this.reference.load(delta)
+      this.#editor.see(delta)
+    }
+    const rowOf = (t: number, index: number) => this.reference.tables[t].open(image.names[t][index])
+    const sessions = image.sessions.map(session => ({
+      ...session,
+      batches: session.batches.map((batch): PendingBatch => ({ ...batch, delta: renamed(batch.delta, rowOf) })),
+    }))
+    for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
+    this.#editor.seeStamp(image.clock)
+    this.#outbox.adopt(sessions, image.lastChange, store)
+    this.#saved = image.lastChange
+    return store
   }
 
   /** The fold of all own changes the hub has not confirmed. */
@@ -179,6 +234,11 @@ export class Replica {
   /** Bytes of synchronisation metadata: position, own incarnation and head. It does not grow. */
   get metadataBytes(): number {
     return 8 + 8 + 16 + 8 + 8
+  }
+
+  /** Number of the last own change that survives a crash of this machine. */
+  get savedChange(): number {
+    return this.#store === undefined ? this.#outbox.confirmed : Math.max(this.#saved, this.#outbox.confirmed)
   }
 
   get isLive(): boolean {
@@ -282,6 +342,11 @@ export class Replica {
       this.#dropUnwritable(actions)
       return
     }
+    if (this.#outbox.mustClaim) {
+      this.#link = 'greeting'
+      this.#greet(nowMs, actions)
+      return
+    }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
     for (
       let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
@@ -291,6 +356,47 @@ export class Replica {
       actions.push({ type: 'send', bytes })
       this.stats.batchesSent++
     }
+  }
+
+  /**
+   * Asks for a write of all that the store lacks, unless one is under way: own changes, settled ones, rows and position in one.
+   * Call it when somebody waits for `saved`, and before leaving; `tick` calls it at its own pace.
+   */
+  save(nowMs: number, actions: ReplicaAction[]): void {
+    const store = this.#store
+    if (store === undefined || store.isWriting) return
+    this.#outbox.sealAll(nowMs)
+    if (!this.isLive) this.#outbox.foldUnsent(this.#options.unsentBatchesMax ?? 1024)
+    if (!store.hasStaged) return
+    this.#savedAtMs = nowMs
+    this.#savingTo = this.#outbox.lastChange
+    const { lsn, epoch } = this
+    const { lastChange } = this.#outbox
+    actions.push({
+      type: 'commit',
+      puts: store.write({ lsn, epoch, lastChange, clock: this.#editor.stamp }),
+    })
+  }
+
+  /** The write survives a power cut. */
+  committed(nowMs: number, actions: ReplicaAction[]): void {
+    this.#store?.written()
+    this.#saved = this.#savingTo
+    actions.push({ type: 'saved', change: this.savedChange })
+    this.flush(nowMs, actions)
+  }
+
+  /** The write failed, and nothing of it is there: it is part of the next. */
+  notCommitted(): void {
+    this.#store?.notWritten()
+  }
+
+  /** Writes own changes soon, and what only saves asking the hub again a little later. */
+  #saveDue(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#store === undefined) return
+    const isUrgent = this.#store.hasBatches || this.#outbox.hasOpen
+    const waitMs = isUrgent ? (this.#options.saveMs ?? 100) : 1000
+    if (nowMs - this.#savedAtMs >= waitMs || nowMs < this.#savedAtMs) this.save(nowMs, actions)
   }
 
   /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
@@ -304,6 +410,7 @@ export class Replica {
   }
 
   #tick(nowMs: number, actions: ReplicaAction[]): void {
+    this.#saveDue(nowMs, actions)
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * this.#resendMs)
       this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
@@ -324,7 +431,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
-      claims: [this.#outbox.claim],
+      claims: this.#outbox.claim(),
     })
     actions.push({ type: 'send', bytes: w.finish() })
     this.#greetedAtMs = nowMs
@@ -332,7 +439,7 @@ export class Replica {
 
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
-    const { confirmed, confirmedSequence } = this.#outbox
+    const { confirmed } = this.#outbox
     if (nowMs - this.#haveAtMs < haveMs) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
@@ -340,7 +447,7 @@ export class Replica {
     this.#declaredConfirmed = confirmed
     const w = this.#writer
     w.reset()
-    writeHave(w, this.lsn, [{ alias: 0, sequence: confirmedSequence }])
+    writeHave(w, this.lsn, this.#outbox.settled)
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
@@ -376,7 +483,7 @@ export class Replica {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
-      else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
+      else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
     }
   }
@@ -393,6 +500,13 @@ export class Replica {
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
+    this.#store?.stagePosition()
+    let isLate = false
+    for (const head of frame.heads) isLate = this.#outbox.heard(head.alias, head.sequence) || isLate
+    if (isLate && this.lsn > 0) {
+      this.#reload(nowMs, actions)
+      return
+    }
     this.#probe(frame.heads)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
@@ -402,7 +516,8 @@ export class Replica {
    * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
    */
   #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
+    const own = this.#outbox.settled.length - 1
+    if (heads.some(head => head.alias === own && head.sequence > this.#outbox.sealedSequence))
       this.#outbox.addProbe()
   }
 
@@ -418,6 +533,7 @@ export class Replica {
     this.reference.clear()
     this.lsn = 0
     this.#numbers.forget()
+    this.#store?.stageAll()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
   }
 
@@ -483,24 +599,27 @@ export class Replica {
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
+        this.#store?.stageRows(decoded.delta)
         this.#editor.see(decoded.delta)
         touched.add(decoded.delta)
       } else if (entry.kind !== 'nothing') {
-        if (this.#outbox.first?.endSequence !== entry.to)
+        if (this.#outbox.first(entry.alias)?.endSequence !== entry.to)
           throw new AtomikError(
             'malformed',
             `the hub settles change ${entry.to}, which is not the next of ours`,
           )
-        const batch = this.#outbox.settle(nowMs)
+        const batch = this.#outbox.settle(nowMs, entry.alias)
         if (entry.kind === 'own') {
           this.#numbers.admitOwn(batch.delta)
           this.reference.accum(batch.delta)
+          this.#store?.stageRows(batch.delta)
         } else {
           this.#refuse(batch.from, batch.to, entry.code, actions)
           touched.add(batch.delta)
         }
       }
       this.lsn++
+      this.#store?.stagePosition()
       this.stats.entriesApplied++
     }
   }
@@ -526,10 +645,12 @@ export class Replica {
       if (whole) {
         touched.addAll(this.reference)
         this.reference.clear()
+        this.#store?.stageAll()
       }
       this.reference.load(decoded.delta)
       this.stats.snapshots++
     }
+    this.#store?.stageRows(decoded.delta)
     this.#editor.see(decoded.delta)
     touched.add(decoded.delta)
     this.lsn = frame.toLsn
@@ -538,14 +659,14 @@ export class Replica {
 
   /** Batches that a fold or snapshot names as contained, or refused, leave the accumulator. */
   #settleUpTo(nowMs: number, head: Head, touched: TouchedRows, actions: ReplicaAction[]): void {
-    if (head.alias !== 0) return
+    const { alias } = head
     for (
-      let first = this.#outbox.first;
+      let first = this.#outbox.first(alias);
       first && first.endSequence <= head.sequence;
-      first = this.#outbox.first
+      first = this.#outbox.first(alias)
     ) {
       const { endSequence } = first
-      const batch = this.#outbox.settle(nowMs)
+      const batch = this.#outbox.settle(nowMs, alias)
       touched.add(batch.delta)
       const refusal = head.refused.find(({ to }) => to === endSequence)
       if (refusal !== undefined) this.#refuse(batch.from, batch.to, refusal.code, actions)
@@ -559,6 +680,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -578,8 +700,8 @@ export class Replica {
     this.#greet(nowMs, actions)
   }
 
-  #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
-    this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
+  #resend(nowMs: number, alias: number, sequence: number, actions: ReplicaAction[]): void {
+    this.stats.batchesResent += this.#outbox.rewind(nowMs, alias, sequence)
     this.flush(nowMs, actions)
   }
 
@@ -588,8 +710,9 @@ export class Replica {
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
-    if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
-    this.#outbox.rotate(nowMs)
+    const settled = this.#outbox.settledOf(frame.alias)
+    if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
+    this.#outbox.rotate(frame.alias)
     this.stats.forks++
     this.#link = 'greeting'
     this.#greet(nowMs, actions)
@@ -602,4 +725,17 @@ type LogFrame = DownlinkFrame & { readonly type: 'stream' | 'fold' | 'snapshot' 
 /** A whole snapshot: it replaces everything, so it fits any position. */
 function isWhole(frame: DownlinkFrame): boolean {
   return frame.type === 'snapshot' && frame.lsn === 0
+}
+
+/** The same delta under other row indices. */
+function renamed(delta: Delta, rowOf: (table: number, row: number) => number): Delta {
+  const result = new Delta(delta.tables.map(table => table.layout))
+  delta.tables.forEach(({ rows, count, words, layout }, t) => {
+    const stride = 2 * layout.words
+    for (let slot = 0; slot < count; slot++) {
+      const at = result.tables[t].open(rowOf(t, rows[slot]))
+      result.tables[t].words.set(words.subarray(slot * stride, (slot + 1) * stride), at)
+    }
+  })
+  return result
 }
