@@ -57,6 +57,7 @@ class Bench {
 
   carryUp(i: number, actions: readonly ReplicaAction[]): void {
     for (const action of actions) {
+      if (action.type === 'reconnect') this.connect(i)
       if (action.type === 'fail') this.refusals.push(action.error.code)
       if (action.type !== 'send') continue
       const connection = this.connections[i] ?? 0

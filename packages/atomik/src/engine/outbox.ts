@@ -129,7 +129,8 @@ export class Outbox {
   claim(): Claim[] {
     const current = this.#current
     this.#sessions = this.#sessions.filter(session => session === current || session.batches.length > 0)
-    for (const session of this.#sessions) closeGap(session)
+    // Behind a gap the log may have passed what is ours.
+    for (const session of this.#sessions) if (closeGap(session)) session.isLate = true
     const earlier = this.#sessions.slice(0, -1)
     this.#claimed = [...earlier.slice(0, limits.incarnationsMax - 1), current]
     for (const session of earlier.slice(limits.incarnationsMax - 1)) session.isLate = true
@@ -139,6 +140,12 @@ export class Outbox {
   /** By alias: what is settled, as the hub counts. */
   get settled(): { alias: number; sequence: number }[] {
     return this.#claimed.map(({ settled }, alias) => ({ alias, sequence: settled }))
+  }
+
+  /** The hub's disk was set back behind what it had confirmed of an incarnation, or a record of ours is lost: it cannot go on. */
+  isBehind(alias: number): boolean {
+    const session = this.#claimed[alias]
+    return session !== undefined && session.hubSequence < session.settled
   }
 
   /**
@@ -155,16 +162,17 @@ export class Outbox {
   }
 
   /**
-   * True when the hub must be told anew what we claim: what was claimed is settled and somebody else may go on there, or what is next
-   * was not claimed, or lies behind a gap.
+   * True when the hub must be told anew what we claim: what comes next was not claimed or lies behind a gap, or somebody else goes
+   * on where an earlier opening of ours ended, and we would get the content only of what we do not claim.
    */
   get mustClaim(): boolean {
-    const earlier = this.#claimed.slice(0, -1)
-    if (earlier.length > 0 && earlier.every(({ batches }) => batches.length === 0)) return true
-    return this.#claimed.some((session, alias) => {
-      const first = session.batches[0]
-      if (first !== undefined) return first.from - session.base !== session.settled
-      return alias < earlier.length && session.hubSequence > session.settled
+    const first = this.#sessions.find(({ batches }) => batches.length > 0)
+    if (first !== undefined && !this.#claimed.includes(first)) return true
+    return this.#claimed.some(session => {
+      if (session === this.#current) return false
+      const [batch] = session.batches
+      if (batch !== undefined) return batch.from - session.base !== session.settled
+      return session.hubSequence > session.settled
     })
   }
 
@@ -192,6 +200,26 @@ export class Outbox {
         )
     }
     if (bytesAtMost(this.#open) + bytes > batchBytesMax) this.sealAll(nowMs)
+  }
+
+  /**
+   * What an earlier opening of ours left ends before the hub's head: somebody else went on there, or we did and died before it was
+   * saved. A batch of nothing makes the hub say where we parted; without that it cannot tell us how much of it we have.
+   */
+  *probes(): Iterable<Uint8Array> {
+    for (const [alias, session] of this.#claimed.entries()) {
+      const run = adjacentFrom(session.batches)
+      const last = run.at(-1)
+      if (last === undefined || session === this.#current || session.sent < run.length) continue
+      const from = last.to - session.base
+      if (session.hubSequence <= from) continue
+      const salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
+      this.#body.reset()
+      encodeDelta(this.#body, new Delta(this.#schema.layouts), this.#numbers.names, 0)
+      this.#writer.reset()
+      writeBatch(this.#writer, { alias, from, to: from + 1, salt, body: this.#body.finish() })
+      yield this.#writer.finish()
+    }
   }
 
   /** Takes a change in and numbers it. @param isHeld it must be in the store before it is sent */

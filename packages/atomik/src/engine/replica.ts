@@ -94,6 +94,8 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
+  /** Close this connection and open another at once: what was claimed on it no longer holds. */
+  | { readonly type: 'reconnect' }
   /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
@@ -160,6 +162,8 @@ export class Replica {
   #greetedAtMs = 0
   /** When a gap was last reported. */
   #needAtMs = Number.NEGATIVE_INFINITY
+  /** When an earlier incarnation was last probed. */
+  #probeAtMs = Number.NEGATIVE_INFINITY
   /** What the hub was last told we have, and when. */
   #haveAtMs = 0
   #declaredLsn = -1
@@ -343,8 +347,7 @@ export class Replica {
       return
     }
     if (this.#outbox.mustClaim) {
-      this.#link = 'greeting'
-      this.#greet(nowMs, actions)
+      this.#leave(actions)
       return
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
@@ -418,6 +421,9 @@ export class Replica {
     this.flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
+    if (nowMs - this.#probeAtMs < this.#resendMs) return
+    this.#probeAtMs = nowMs
+    for (const bytes of this.#outbox.probes()) actions.push({ type: 'send', bytes })
   }
 
   #greet(nowMs: number, actions: ReplicaAction[]): void {
@@ -484,7 +490,7 @@ export class Replica {
         this.#follow(nowMs, frame, actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
-      else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
+      else if (frame.type === 'fork') this.#forked(frame, actions)
     }
   }
 
@@ -503,8 +509,15 @@ export class Replica {
     this.#store?.stagePosition()
     let isLate = false
     for (const head of frame.heads) isLate = this.#outbox.heard(head.alias, head.sequence) || isLate
+    const behind = frame.heads.filter(({ alias }) => this.#outbox.isBehind(alias))
+    if (behind.length > 0) {
+      for (const { alias } of behind) this.#outbox.rotate(alias)
+      this.stats.forks += behind.length
+      this.#leave(actions)
+      return
+    }
     if (isLate && this.lsn > 0) {
-      this.#reload(nowMs, actions)
+      this.#reload(actions)
       return
     }
     this.#probe(frame.heads)
@@ -681,23 +694,28 @@ export class Replica {
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
     for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
+    this.#probe(frame.heads)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
       const { low, high } = this.reference.fingerprint
       if (frame.digest.low === low && frame.digest.high === high) return
       this.stats.divergences++
-      this.#reload(nowMs, actions)
+      this.#reload(actions)
     }
   }
 
   /** Gives up the reference and asks for a whole one. */
-  #reload(nowMs: number, actions: ReplicaAction[]): void {
+  #reload(actions: ReplicaAction[]): void {
     this.#unload(actions)
     this.epoch = zero
-    this.#link = 'greeting'
-    this.#early.clear()
-    this.#greet(nowMs, actions)
+    this.#leave(actions)
+  }
+
+  /** Aliases mean what they mean for the life of a connection: other claims need another one. */
+  #leave(actions: ReplicaAction[]): void {
+    this.#link = 'down'
+    actions.push({ type: 'reconnect' })
   }
 
   #resend(nowMs: number, alias: number, sequence: number, actions: ReplicaAction[]): void {
@@ -709,13 +727,12 @@ export class Replica {
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
    */
-  #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
+  #forked(frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     const settled = this.#outbox.settledOf(frame.alias)
     if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
     this.#outbox.rotate(frame.alias)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#leave(actions)
   }
 }
 

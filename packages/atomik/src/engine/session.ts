@@ -93,12 +93,13 @@ export function deriveSession(from: Session, label: Halves, base: number): Sessi
   return openSession(id, base)
 }
 
-/** What is settled, moved over a gap to where the first batch begins. */
-export function closeGap(session: Session): void {
+/** Moves what is settled over a gap to where the first batch begins. True when there was one. */
+export function closeGap(session: Session): boolean {
   const first = session.batches[0]
-  if (first === undefined) return
+  if (first === undefined || session.settled === first.from - session.base) return false
   session.settled = first.from - session.base
   session.settledLabel = first.before
+  return true
 }
 
 export function claimOf({ id, settled, settledLabel }: Session): Claim {

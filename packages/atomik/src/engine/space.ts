@@ -87,6 +87,8 @@ interface Claimed {
   readonly claim: number
   /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
   chain: number
+  /** What this connection has of the incarnation ends at the chain, or goes another way: what lies beyond is not its own. */
+  parted: boolean
   /** When we last asked for a repetition. */
   askedAtMs: number
   /** Batches that came before their turn, by `from`. */
@@ -235,7 +237,14 @@ export class Space {
         this.#heads.set(name, head)
       }
       const chain = head.knows(claim.sequence, claim.label) ? claim.sequence : -1
-      return { head, claim: claim.sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      return {
+        head,
+        claim: claim.sequence,
+        chain,
+        parted: false,
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
+      }
     })
     const reader: Connection = {
       id: connection,
@@ -339,6 +348,17 @@ export class Space {
     }))
   }
 
+  /** The same, of those that went another way only up to there. */
+  #sharedWith(reader: Connection): Head[] {
+    return this.#headsOf(reader).map(head => {
+      const { parted, chain, head: incarnation } = reader.claims[head.alias]
+      const bound = parted ? incarnation.bound(chain) : undefined
+      if (bound === undefined) return head
+      const refused = head.refused.filter(({ to }) => to <= chain)
+      return { ...head, sequence: bound.sequence, label: bound.label, refused }
+    })
+  }
+
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #batch(
@@ -411,6 +431,8 @@ export class Space {
       const known = head.bound(frame.to)
       if (known === undefined || !sameLabel(known.label, label)) {
         this.#fork(reader, claimed, claimed.chain, actions)
+        claimed.parted = true
+        this.#feed(nowMs, reader, actions)
         return false
       }
       this.stats.duplicatesDropped++
@@ -600,8 +622,8 @@ export class Space {
     while (reader.cursor < this.durableLsn && !reader.congested) {
       const behind = this.durableLsn - reader.cursor
       if (reader.cursor < this.#logFrom || behind >= foldEntriesMin) {
-        // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
+        // The frame names what it holds of the reader's own, so that must have been shown to be.
+        if (reader.claims.some(({ chain, head, parted }) => !parted && chain !== head.head.sequence)) return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -618,9 +640,11 @@ export class Space {
     while (reader.cursor < this.durableLsn && bytes < streamBytesMax) {
       const entry = this.#log[reader.cursor - this.#logFrom]
       const alias = reader.claims.findIndex(claimed => claimed.head === entry.author)
-      if (alias >= 0 && reader.claims[alias].chain < entry.to) break
+      const claimed = reader.claims[alias]
+      const isBeyond = claimed !== undefined && claimed.chain < entry.to
+      if (isBeyond && !claimed.parted) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (alias >= 0 && entry.to > reader.claims[alias].claim)
+      if (claimed !== undefined && !isBeyond && entry.to > claimed.claim)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }
@@ -650,7 +674,7 @@ export class Space {
     else this.stats.snapshotsSent++
     const w = this.#w
     w.reset()
-    writeFold(w, { type, lsn: from, toLsn: this.lsn, heads: this.#headsOf(reader), body })
+    writeFold(w, { type, lsn: from, toLsn: this.lsn, heads: this.#sharedWith(reader), body })
     reader.cursor = this.lsn
     reader.held = { lsn: this.lsn, bytes: w.finish() }
     if (this.lsn > this.durableLsn) return
