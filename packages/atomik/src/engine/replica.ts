@@ -516,6 +516,12 @@ export class Replica {
       this.#leave(actions)
       return
     }
+    const settled = frame.heads.flatMap(({ alias }) => this.#outbox.closeGap(alias))
+    if (settled.length > 0) {
+      const touched = new TouchedRows()
+      for (const { delta } of settled) touched.add(delta)
+      actions.push({ type: 'changed', rows: touched.rows })
+    }
     if (isLate && this.lsn > 0) {
       this.#reload(actions)
       return

@@ -93,13 +93,19 @@ export function deriveSession(from: Session, label: Halves, base: number): Sessi
   return openSession(id, base)
 }
 
-/** Moves what is settled over a gap to where the first batch begins. True when there was one. */
-export function closeGap(session: Session): boolean {
-  const first = session.batches[0]
-  if (first === undefined || session.settled === first.from - session.base) return false
+/** Index of the first batch of the last run without a gap. */
+export function lastRun(batches: readonly PendingBatch[]): number {
+  let start = batches.length - 1
+  while (start > 0 && batches[start - 1].to === batches[start].from) start--
+  return Math.max(0, start)
+}
+
+/** Where the last run begins is what we claim: a hub that knows that bound has all before it, what lies in a gap too. */
+export function claimRun(session: Session): void {
+  const first = session.batches[lastRun(session.batches)]
+  if (first === undefined) return
   session.settled = first.from - session.base
   session.settledLabel = first.before
-  return true
 }
 
 export function claimOf({ id, settled, settledLabel }: Session): Claim {
