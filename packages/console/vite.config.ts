@@ -12,6 +12,10 @@ export default defineConfig({
     alias: {
       '@atomik/flights/regions': built('../flights/dist/regions.js'),
       '@atomik/flights/schema': built('../flights/dist/schema.js'),
+      '@atomik/hub/space-host': built('../hub/dist/space-host.js'),
+      'atomik/adapters': built('../atomik/dist/adapters/index.js'),
+      'atomik/engine': built('../atomik/dist/engine/index.js'),
+      'atomik/wire': built('../atomik/dist/wire/index.js'),
       atomik: built('../atomik/dist/index.js'),
     },
   },

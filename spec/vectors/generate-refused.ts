@@ -163,7 +163,7 @@ down('head under alias 64', '10 01 0000000000000000 00 00 00 01 01 40', 'oversiz
 down('1,025 refusals', '14 00 0000000000000000 01 00 00 0000000000000000 8108', 'oversized', 21)
 down(
   'refusal with an unknown code',
-  '14 00 0000000000000000 01 00 05 0000000000000000 01 03 0e',
+  '14 00 0000000000000000 01 00 05 0000000000000000 01 03 ff',
   'malformed',
   23,
 )
@@ -180,7 +180,7 @@ down('snapshot cut', '13 00 01 00 04 0100', 'truncated', 5)
 down('ack with half a digest', '14 00 00000000', 'truncated', 2)
 down('resend under alias 64', '15 40 00', 'oversized', 1)
 down('fork without a sequence', '16 01 00', 'truncated', 3)
-down('error with an unknown number', '17 0e 00 00', 'malformed', 1)
+down('error with an unknown number', '17 ff 00 00', 'malformed', 1)
 down('fatal is 2', '17 00 02 00', 'malformed', 2)
 down('error text of 1,025 bytes', '17 00 00 8108', 'oversized', 3)
 down('error text not UTF-8', '17 00 00 01 80', 'malformed', 3)

@@ -7,6 +7,8 @@ export const limits = {
   widthBitsMax: 4096,
   /** Contexts in one table of the algebra. */
   contextsMax: 2 ** 26,
+  /** Bytes for blocks in one memory: what 32 bits address, less a page for the kernels' own tables and scratch. */
+  blockMemoryBytesMax: 2 ** 32 - 2 ** 18,
   /** Tables in one space. */
   tablesMax: 64,
   /** Fields in one table. */
@@ -25,6 +27,8 @@ export const limits = {
   spaceNameBytesMax: 120,
   /** UTF-8 bytes in a token. */
   tokenBytesMax: 4096,
+  /** UTF-8 bytes in the name of a principal. */
+  principalBytesMax: 120,
   /** Bytes in the description of a schema. */
   schemaBytesMax: 64 * 1024,
   /** Bytes in one message from a client to a hub. */
@@ -35,6 +39,14 @@ export const limits = {
   incarnationsMax: 64,
   /** Batches of one incarnation whose acceptance the author has not yet confirmed to know. */
   unconfirmedBatchesMax: 1024,
+  /** Incarnations whose histories one node of a mesh holds. */
+  meshIncarnationsMax: 65_536,
+  /** Ends of one incarnation's history: more than one only after a fork. */
+  meshLeavesMax: 64,
+  /** Segments of one incarnation's history in one frame. */
+  meshSegmentsMax: 4096,
+  /** Labels kept of bounds that lie inside the folded part of a history. */
+  meshInsideMax: 256,
   /** Bytes of text in an error frame. */
   errorTextBytesMax: 1024,
 } as const

@@ -1,41 +1,58 @@
-/** The page: what runs, where, and how well. Views are folders beside this file; each gets the hub and nothing else. */
-import { useEffect, useReducer } from 'preact/hooks'
-import { FlightsMap } from './flights/flights-map.tsx'
-import { Explanation } from './live/explanation.tsx'
-import type { HubView, LiveHub } from './live/live-hub.ts'
-import { RunHeader } from './live/run-header.tsx'
-import { LivePlots } from './plots/live-plots.tsx'
-import { ReplicaTable } from './replicas/replica-table.tsx'
+/** The page: a head, and one view at a time. A view's code comes when it is first looked at. */
+import type { ComponentType } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Head } from './shell/head.tsx'
+import { readRoute, type View } from './shell/route.ts'
 
-export function App({ hub }: { hub: LiveHub }) {
-  const [, redraw] = useReducer((n: number) => n + 1, 0)
-  useEffect(() => hub.subscribe(() => redraw(undefined)), [hub])
-  const { view } = hub
+export interface ViewProps {
+  /** `ws://host:port` of the hub that served this page; undefined where the page came from a plain web server. */
+  readonly origin: string | undefined
+  readonly token: string | undefined
+  /** What the address says besides. */
+  readonly parameters: URLSearchParams
+}
+
+const load: Record<View, () => Promise<ComponentType<ViewProps>>> = {
+  flights: async () => {
+    const { FlightsView } = await import('./flights/flights-view.tsx')
+    return ({ origin, token }) => origin !== undefined && <FlightsView origin={origin} token={token} />
+  },
+  hub: async () => (await import('./hub/hub-view.tsx')).HubView,
+  algebra: async () => (await import('./algebra/algebra-view.tsx')).AlgebraView,
+  nodes: async () => (await import('./nodes/nodes-view.tsx')).NodesView,
+}
+
+/** Views that need a hub. */
+const live: readonly View[] = ['flights', 'hub']
+
+export function App({ origin }: { origin: string | undefined }) {
+  const [route, setRoute] = useState(() => readRoute(location.hash))
+  useEffect(() => {
+    const follow = () => setRoute(readRoute(location.hash))
+    addEventListener('hashchange', follow)
+    return () => removeEventListener('hashchange', follow)
+  }, [])
+  const offered = (Object.keys(load) as View[]).filter(view => origin !== undefined || !live.includes(view))
+  const view = route.view !== undefined && offered.includes(route.view) ? route.view : offered[0]
   return (
     <>
-      <RunHeader view={view} />
+      <Head offered={offered} view={view} token={route.token} />
       <main>
-        <FlightsMap hub={hub} regions={view.replicas} />
-        <LivePlots hub={hub} replicas={view.replicas} />
-        <ReplicaTable view={view} onCut={(key, cut) => hub.setCut(key, cut)} />
+        <Lazy key={view} view={view} origin={origin} token={route.token} parameters={route.parameters} />
       </main>
-      <Explanation page={view.page} />
-      <Notice view={view} />
     </>
   )
 }
 
-/** Over the page's foot, so that nothing moves when it comes and goes. */
-function Notice({ view }: { view: HubView }) {
-  const text =
-    view.connection === 'away'
-      ? `The hub does not answer (${view.reason}). What you see is the last state; trying again by itself.`
-      : view.connection === 'refused'
-        ? `The hub will not have this page: ${view.reason}`
-        : view.note
-  return (
-    <p class="notice" role="status" hidden={text === ''}>
-      {text}
-    </p>
-  )
+function Lazy({ view, ...props }: ViewProps & { view: View }) {
+  const [loaded, setLoaded] = useState<{ Component: ComponentType<ViewProps> }>()
+  const [failure, setFailure] = useState('')
+  useEffect(() => {
+    load[view]().then(
+      Component => setLoaded({ Component }),
+      error => setFailure(`This view did not load (${String(error)}). Reloading the page may help.`),
+    )
+  }, [view])
+  if (loaded === undefined) return <p class="waiting">{failure}</p>
+  return <loaded.Component {...props} />
 }

@@ -1,11 +1,26 @@
-/** Entry: one model of the hub for the page's life, and the view over it. A token goes into the address: `#token=…`. */
+/** Entry. A hub serves this page, or any web server does: the file `healthz` tells which, for a hub answers by itself. */
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { LiveHub } from './live/live-hub.ts'
+import { readRoute } from './shell/route.ts'
 import './style.css'
 
-const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? undefined
-const hub = new LiveHub(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`, token)
+const hubOrigin = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`
+
+async function isServedByHub(): Promise<boolean> {
+  try {
+    const response = await fetch('./healthz')
+    return response.ok && (await response.text()).trim() === 'ok'
+  } catch {
+    return false
+  }
+}
+
+let { token } = readRoute(location.hash)
+addEventListener('hashchange', () => {
+  // Connections were made with the old token: begin anew.
+  const now = readRoute(location.hash).token
+  if (now !== token) location.reload()
+  token = now
+})
 const root = document.getElementById('app')
-addEventListener('hashchange', () => location.reload())
-if (root !== null) render(<App hub={hub} />, root)
+if (root !== null) render(<App origin={(await isServedByHub()) ? hubOrigin : undefined} />, root)

@@ -5,18 +5,35 @@
  */
 
 import { type Link, type Transport, WebSocketTransport } from '../adapters/index.ts'
-import { type Edit, Replica, type ReplicaAction, type ReplicaStats, TouchedRows } from '../engine/index.ts'
+import {
+  type Edit,
+  Replica,
+  type ReplicaAction,
+  type ReplicaStats,
+  type RowRef,
+  TouchedRows,
+} from '../engine/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { type Fields, Schema, type TableSchema } from '../schema/index.ts'
-import { encodeUtf8 } from '../wire/index.ts'
-import { type Host, type Row, rowFactory } from './handles.ts'
-
-type TablesOf = Readonly<Record<string, TableSchema>>
-type FieldsOf<T> = T extends TableSchema<infer F> ? F : never
+import { Schema } from '../schema/index.ts'
+import { type BranchSpace, LocalBranch } from './branch.ts'
+import type { Host } from './handles.ts'
+import { type FieldsOf, openTable, type Table, type TablesOf } from './tables.ts'
 
 /** Names a connected space has for itself. */
-const reservedTableNames = ['transact', 'undo', 'status', 'stats', 'on', 'synced', 'close'] as const
+const reservedTableNames = [
+  'transact',
+  'undo',
+  'status',
+  'stats',
+  'on',
+  'synced',
+  'close',
+  'branch',
+  'diff',
+  'merge',
+  'drop',
+  'isOpen',
+] as const
 type ReservedName = (typeof reservedTableNames)[number]
 
 export interface ConnectOptions<T extends TablesOf> {
@@ -59,24 +76,16 @@ export interface Events {
   error(error: AtomikError): void
 }
 
-export interface Table<F extends Fields> {
-  /** The row with this key. Asking for it does not make it exist; the first change does. */
-  row(key: string): Row<F>
-  /** Rows that exist. */
-  rows(): Iterable<Row<F>>
-  readonly size: number
-  /**
-   * Calls back for every row that exists, at once, and then for every row that changes, here or elsewhere: once a batch,
-   * after all of it is applied. Returns the way to stop.
-   */
-  subscribe(listener: (row: Row<F>) => void): () => void
-}
-
 export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: Table<FieldsOf<T[Name]>> } & {
   /** Makes all changes inside one change: they travel, apply and undo together, or not at all when `make` throws. */
   transact(make: () => void): number
   /** Undoes one own change whatever came after it. Returns the undoing change. @throws AtomikError `unknown-change` */
   undo(change: number): number
+  /**
+   * Makes a branch: rows to read and change like these, seen by nobody else until `merge`.
+   * What others change here shows through meanwhile.
+   */
+  branch(): BranchSpace<T>
   status(): Status
   stats(): ReplicaStats
   on<Name extends keyof Events>(event: Name, listener: Events[Name]): () => void
@@ -126,7 +135,10 @@ class Client<T extends TablesOf> implements Host {
   /** Settles when the first state is here, or never will be. */
   readonly ready: Promise<void>
   readonly #transport: Transport
+  readonly #schema: Schema
   readonly #tables: { notify(row: number): void }[] = []
+  /** Who else is told of rows that changed: open branches. */
+  readonly #watchers = new Set<(rows: readonly RowRef[]) => void>()
   readonly #listeners: { [Name in keyof Events]: Set<Events[Name]> } = {
     status: new Set(),
     refused: new Set(),
@@ -143,6 +155,8 @@ class Client<T extends TablesOf> implements Host {
   #statusChanged = false
   #turn = false
   readonly #waiting: { change: number; resolve: () => void; reject: (error: Error) => void }[] = []
+  /** The replica asked for another connection; nothing failed. */
+  #isMoving = false
   #opened = 0
   #bytesSent = 0
   #bytesReceived = 0
@@ -163,6 +177,7 @@ class Client<T extends TablesOf> implements Host {
     })
     this.#transport = options.transport ?? new WebSocketTransport(url)
     this.#onRetry = options.onRetry ?? (() => {})
+    this.#schema = schema
     this.space = this.#face(schema)
     this.ready = new Promise((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? 10_000
@@ -212,6 +227,22 @@ class Client<T extends TablesOf> implements Host {
     return undoing
   }
 
+  #branch(): BranchSpace<T> {
+    this.#requireOpen()
+    return new LocalBranch<T>(this.replica, this.#schema, {
+      tables: this.space,
+      merged: rows => {
+        for (const { table, row } of rows) this.#touched.addRow(table, row)
+        this.#schedule()
+      },
+      watch: watcher => {
+        this.#watchers.add(watcher)
+        return () => this.#watchers.delete(watcher)
+      },
+      requireOpen: () => this.#requireOpen(),
+    }).space
+  }
+
   /** Sends and tells at the end of this turn: changes made together travel together. */
   #schedule(): void {
     this.#statusChanged = true
@@ -231,6 +262,7 @@ class Client<T extends TablesOf> implements Host {
       const { rows } = this.#touched
       this.#touched = new TouchedRows()
       for (const { table, row } of rows) this.#tables[table].notify(row)
+      for (const watcher of this.#watchers) watcher(rows)
     }
     if (!this.#statusChanged) return
     this.#statusChanged = false
@@ -261,6 +293,11 @@ class Client<T extends TablesOf> implements Host {
         if (this.#closed) return
         this.#statusChanged = true
         this.#onRetry(reason)
+        if (this.#isMoving) {
+          this.#isMoving = false
+          this.#open()
+          return
+        }
         const waitMs = this.#retryMs * (0.5 + Math.random() / 2)
         this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2)
         this.#retry = setTimeout(() => this.#open(), waitMs)
@@ -306,7 +343,13 @@ class Client<T extends TablesOf> implements Host {
             this.#link?.close()
           }
           break
+        case 'reconnect':
+          this.#isMoving = true
+          this.#link?.close()
+          break
         case 'confirmed':
+        case 'saved':
+        case 'commit':
           break
       }
     }
@@ -357,6 +400,7 @@ class Client<T extends TablesOf> implements Host {
     const face: Record<string, unknown> = {
       transact: (make: () => void) => this.#transact(make),
       undo: (change: number) => this.#undo(change),
+      branch: () => this.#branch(),
       status: () => this.#status(),
       stats: () => this.replica.stats,
       on: <Name extends keyof Events>(event: Name, listener: Events[Name]) => {
@@ -377,51 +421,11 @@ class Client<T extends TablesOf> implements Host {
         this.#close(new AtomikError('closed', 'the space was closed before the hub confirmed'))
       },
     }
-    for (let table = 0; table < schema.names.length; table++)
-      face[schema.names[table]] = this.#table(schema.tables[table], table)
+    for (let table = 0; table < schema.names.length; table++) {
+      const { face: rows, notify } = openTable(schema.tables[table], table, this)
+      this.#tables[table] = { notify }
+      face[schema.names[table]] = rows
+    }
     return face as ConnectedSpace<T>
-  }
-
-  #table<F extends Fields>(schema: TableSchema<F>, table: number): Table<F> {
-    const make = rowFactory(schema, table, this)
-    const rows: Row<F>[] = []
-    const listeners = new Set<(row: Row<F>) => void>()
-    const reference = this.replica.reference.tables[table]
-    const rowAt = (index: number): Row<F> => {
-      rows[index] ??= make(index, reference.keys[index])
-      return rows[index]
-    }
-    function* existing(): Iterable<Row<F>> {
-      for (let index = 0; index < reference.count; index++) {
-        const row = rowAt(index)
-        if (row.exists) yield row
-      }
-    }
-    this.#tables[table] = {
-      notify: index => {
-        for (const listener of listeners) listener(rowAt(index))
-      },
-    }
-    return {
-      row: key => {
-        const known = this.replica.findRow(table, key)
-        if (known >= 0) return rowAt(known)
-        const bytes = encodeUtf8(key).length
-        if (bytes < 1 || bytes > limits.keyBytesMax)
-          throw new AtomikError('range', `a row key has 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`)
-        return rowAt(this.replica.row(table, key))
-      },
-      rows: existing,
-      get size() {
-        let size = 0
-        for (const _ of existing()) size++
-        return size
-      },
-      subscribe: listener => {
-        for (const row of existing()) listener(row)
-        listeners.add(listener)
-        return () => listeners.delete(listener)
-      },
-    }
   }
 }

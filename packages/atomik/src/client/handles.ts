@@ -2,7 +2,7 @@
  * What a program holds: rows with a typed handle a field. A handle is a place in a row, not a copy: reading it reads the
  * replica, changing it makes a change. Every changing method returns the number of the change, for `undo`.
  */
-import type { Edit, Replica } from '../engine/index.ts'
+import type { Edit, Reference, RowReader } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
 import type {
   Bits,
@@ -19,9 +19,16 @@ import type {
   ValueCodec,
 } from '../schema/index.ts'
 
+/** Rows by table and key: a replica, or a branch of one. */
+export interface RowStore extends RowReader {
+  readonly reference: Reference
+  row(table: number, key: string): number
+  findRow(table: number, key: string): number
+}
+
 /** What handles need of the client they belong to. */
 export interface Host {
-  readonly replica: Replica
+  readonly replica: RowStore
   /** Makes one change to this row, or joins the one being made; returns its number. */
   edit(table: number, row: number, make: (edit: Edit) => void): number
 }

@@ -1,11 +1,12 @@
 /** The client: the front door and the handles it gives out. */
+
+export type { BranchSpace, RowChange } from './branch.ts'
 export {
   type ConnectedSpace,
   type ConnectOptions,
   connect,
   type Events,
   type Status,
-  type Table,
 } from './connect.ts'
 export type {
   BitsHandle,
@@ -17,3 +18,4 @@ export type {
   ToggleHandle,
   ValueOf,
 } from './handles.ts'
+export type { Table } from './tables.ts'

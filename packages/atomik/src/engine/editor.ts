@@ -1,20 +1,19 @@
 /**
- * Makes changes. While one is being made it is a delta on top of reference and accumulator, so what it reads includes what
- * it wrote, and throwing it away undoes all of it. One change has one stamp.
+ * Makes changes. While one is being made it is a delta on top of an accumulator on top of what lies under both, so what it
+ * reads includes what it wrote, and throwing it away undoes all of it. One change has one stamp.
  */
 import { Delta, foldRow, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Halves } from '../wire/index.ts'
 import { StampClock } from './clock.ts'
-import type { Reference } from './reference.ts'
-import type { Edit } from './rows.ts'
+import type { Edit, RowReader } from './rows.ts'
 
 export class Editor {
   readonly #schema: Schema
-  readonly #reference: Reference
+  readonly #under: RowReader
   readonly #accumulator: Delta
-  readonly #clock = new StampClock()
+  readonly #clock: StampClock
   /** The change being made, or undefined. */
   #current: Delta | undefined
   /** An empty delta for the next change, when nothing keeps the last one. */
@@ -23,10 +22,12 @@ export class Editor {
   #isStamped = false
   readonly #scratch: Int32Array
 
-  constructor(schema: Schema, reference: Reference, accumulator: Delta) {
+  /** @param under the reference of a replica, or the parent of a branch, whose clock the branch shares */
+  constructor(schema: Schema, under: RowReader, accumulator: Delta, clock = new StampClock()) {
     this.#schema = schema
-    this.#reference = reference
+    this.#under = under
     this.#accumulator = accumulator
+    this.#clock = clock
     this.#scratch = new Int32Array(2 * Math.max(...schema.layouts.map(layout => layout.words)))
   }
 
@@ -34,11 +35,14 @@ export class Editor {
     return this.#current !== undefined
   }
 
-  /** READ of a whole row into `out`, 2 × words halves: reference ⊙ accumulator ⊙ the change being made. */
+  /** The clock that stamps changes here. */
+  get clock(): StampClock {
+    return this.#clock
+  }
+
+  /** READ of a whole row into `out`, 2 × words halves: what lies under ⊙ accumulator ⊙ the change being made. */
   readRow(table: number, row: number, out: Int32Array): void {
-    const { layout, words } = this.#reference.tables[table]
-    const stride = 2 * layout.words
-    for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
+    this.#under.readRow(table, row, out)
     foldIn(this.#accumulator, table, row, out)
     if (this.#current !== undefined) foldIn(this.#current, table, row, out)
   }
@@ -53,6 +57,12 @@ export class Editor {
       this.#current = undefined
     }
     return change
+  }
+
+  /** Folds a whole delta into the change being made. */
+  fold(delta: Delta): void {
+    if (this.#current === undefined) throw new AtomikError('closed', 'a change was used after it ended')
+    this.#current.fold(delta)
   }
 
   /** A delta to be filled from outside, with the stamp of one change. */

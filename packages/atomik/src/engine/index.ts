@@ -1,6 +1,8 @@
 /** The engine: the replica and its hub-side twin, without I/O. */
+export { Branch, type BranchParent } from './branch.ts'
 export { StampClock } from './clock.ts'
 export { formatIncarnation } from './label.ts'
+export { type MeshAction, type MeshEvent, MeshNode, type MeshOptions, type MeshStats } from './mesh.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
@@ -11,7 +13,8 @@ export {
   type ReplicaStats,
 } from './replica.ts'
 export { loadReplica, type ReplicaImage, readReplica } from './replica-store.ts'
-export { type Edit, type RowRef, TouchedRows } from './rows.ts'
+export { type Edit, type RowReader, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
-export { listSpaces, loadSpace, type SpaceImage } from './space-store.ts'
+export { inspectSpace, listSpaces, loadSpace, type SpaceImage } from './space-image.ts'
+export type { Grant } from './space-judge.ts'
 export type { Entry, Put, ReplicaStorage, Storage } from './storage.ts'

@@ -19,7 +19,15 @@ import { type Claim, encodeDelta, type Halves, namesByKey, Writer, writeBatch } 
 import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import { claimOf, claimRun, deriveSession, drawSession, lastRun, type PendingBatch, type Session } from './session.ts'
+import {
+  claimOf,
+  claimRun,
+  deriveSession,
+  drawSession,
+  lastRun,
+  type PendingBatch,
+  type Session,
+} from './session.ts'
 
 /** Where batches are noted for the store. */
 export interface OutboxJournal {
@@ -36,7 +44,7 @@ const batchBytesMax = limits.uplinkBytesMax - 1024
 const sentMax = 64
 
 /** No row takes more than its key and 11 bytes a word, run heads included. */
-function bytesAtMost(delta: Delta): number {
+export function bytesAtMost(delta: Delta): number {
   let bytes = 0
   for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
   return bytes

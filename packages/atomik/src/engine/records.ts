@@ -49,11 +49,7 @@ export function sealRecord(w: Writer, key: Uint8Array): { put: Put; sum: Halves 
 }
 
 /** A reader over the record without its hash. @throws AtomikError `storage` when the hash does not match */
-export function openRecord(
-  key: Uint8Array,
-  value: Uint8Array,
-  what: string,
-): { r: Reader; sum: Halves } {
+export function openRecord(key: Uint8Array, value: Uint8Array, what: string): { r: Reader; sum: Halves } {
   const broken = () => new AtomikError('storage', `${what} is damaged: its checksum does not match`)
   if (value.length < 8) throw broken()
   const sum = sumRecord(key, value.subarray(0, value.length - 8))

@@ -12,7 +12,7 @@
 import { Delta, Fingerprint } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { Schema } from '../schema/index.ts'
+import type { Schema } from '../schema/index.ts'
 import { decodeDelta, encodeDelta, type Halves, namesByKey, type Reader, Writer } from '../wire/index.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import type { OutboxJournal } from './outbox.ts'
@@ -424,7 +424,8 @@ export class ReplicaStore implements OutboxJournal {
 
   /** The write is durable. */
   written(): void {
-    for (const entry of this.#writing?.batches.values() ?? []) if (entry !== undefined) entry.batch.isSaved = true
+    for (const entry of this.#writing?.batches.values() ?? [])
+      if (entry !== undefined) entry.batch.isSaved = true
     this.#writing = undefined
   }
 

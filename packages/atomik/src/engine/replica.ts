@@ -34,6 +34,7 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
+import type { StampClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
@@ -52,7 +53,10 @@ export interface ReplicaOptions {
   readonly random32: () => number
   /** Own changes that can still be undone. Default 1,000. */
   readonly undoDepth?: number
-  /** Quiet time after which unconfirmed batches are sent again, and a gap is reported again. Default 400 ms. */
+  /**
+   * Quiet time after which unconfirmed batches are sent again. Default 400 ms; where the round trip to the hub turns out to
+   * be more than half of it, twice the round trip.
+   */
   readonly resendMs?: number
   /** Batches sent and not yet confirmed; further changes fold into the open one. Default 16. */
   readonly inFlightMax?: number
@@ -120,8 +124,11 @@ export interface ReplicaStats {
 const zero: Halves = { low: 0, high: 0 }
 /** Frames kept that came before their turn. */
 const earlyFramesMax = 256
-/** How often the hub is told what we have, while that changes. */
+/** Longest wait for the answer to a greeting. */
+const greetingMsMax = 60_000
+/** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
+const haveEntries = 256
 
 export class Replica {
   readonly schema: Schema
@@ -144,6 +151,8 @@ export class Replica {
   epoch: Halves = zero
   readonly #options: ReplicaOptions
   readonly #resendMs: number
+  /** Silence after which something is taken for lost: `resendMs`, or twice the round trip where that is longer. */
+  #quietMs: number
   readonly #numbers: RowNumbers
   readonly #outbox: Outbox
   readonly #editor: Editor
@@ -177,6 +186,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.#options = options
     this.#resendMs = options.resendMs ?? 400
+    this.#quietMs = this.#resendMs
     this.schema = options.schema
     this.reference = new Reference(options.schema.layouts)
     this.#numbers = new RowNumbers(this.reference)
@@ -207,7 +217,9 @@ export class Replica {
     const rowOf = (t: number, index: number) => this.reference.tables[t].open(image.names[t][index])
     const sessions = image.sessions.map(session => ({
       ...session,
-      batches: session.batches.map((batch): PendingBatch => ({ ...batch, delta: renamed(batch.delta, rowOf) })),
+      batches: session.batches.map(
+        (batch): PendingBatch => ({ ...batch, delta: renamed(batch.delta, rowOf) }),
+      ),
     }))
     for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
     this.#editor.seeStamp(image.clock)
@@ -243,6 +255,11 @@ export class Replica {
   /** Number of the last own change that survives a crash of this machine. */
   get savedChange(): number {
     return this.#store === undefined ? this.#outbox.confirmed : Math.max(this.#saved, this.#outbox.confirmed)
+  }
+
+  /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
+  get clock(): StampClock {
+    return this.#editor.clock
   }
 
   get isLive(): boolean {
@@ -304,6 +321,23 @@ export class Replica {
       nowMs,
       this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
     )
+    return this.#outbox.lastChange
+  }
+
+  /**
+   * ACCUM of a whole delta as one change, or as part of the one being made: how a branch comes back. Borrows `delta`.
+   * @throws AtomikError `oversized`; then it is not made
+   */
+  accum(nowMs: number, delta: Delta): number {
+    if (this.#editor.isEditing) {
+      this.#editor.fold(delta)
+      return this.#outbox.lastChange + 1
+    }
+    if (!delta.isEmpty)
+      this.#commit(
+        nowMs,
+        this.#editor.fill(nowMs, into => into.fold(delta)),
+      )
     return this.#outbox.lastChange
   }
 
@@ -414,10 +448,11 @@ export class Replica {
 
   #tick(nowMs: number, actions: ReplicaAction[]): void {
     this.#saveDue(nowMs, actions)
-    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > 2 * this.#resendMs)
-      this.#greet(nowMs, actions)
+    // Only the answer to the last greeting counts, so each waits twice as long as the one before: any round trip fits once.
+    const greetingMs = Math.min(greetingMsMax, 2 * this.#quietMs * 2 ** (this.#attempt - 1))
+    if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
-    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#resendMs)
+    this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
     this.flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
@@ -446,7 +481,7 @@ export class Replica {
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
     const { confirmed } = this.#outbox
-    if (nowMs - this.#haveAtMs < haveMs) return
+    if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn
@@ -457,9 +492,9 @@ export class Replica {
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
-  /** Asks for the log from where we stand, at most once in `resendMs`. */
+  /** Asks for the log from where we stand, at most four times while it is quiet. */
   #report(nowMs: number, actions: ReplicaAction[]): void {
-    if (nowMs - this.#needAtMs < this.#resendMs / 4) return
+    if (nowMs - this.#needAtMs < this.#quietMs / 4) return
     this.#needAtMs = nowMs
     const w = this.#writer
     w.reset()
@@ -497,6 +532,7 @@ export class Replica {
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
+    this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs

@@ -7,6 +7,12 @@ export interface RowRef {
   readonly row: number
 }
 
+/** Anything that can be READ by rows: a reference, a replica, a branch. */
+export interface RowReader {
+  /** READ of a whole row into `out`: 2 × words halves. */
+  readRow(table: number, row: number, out: Int32Array): void
+}
+
 /** Edits by word. Each brings the row to life when it is not. Handles in `client` give them types. */
 export interface Edit {
   /** Flips the set bits (`xor` lane). */

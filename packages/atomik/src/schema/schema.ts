@@ -207,6 +207,36 @@ export class Schema {
     return schema
   }
 
+  /**
+   * The schema that has all of both, where one only goes on after the other: tables at the end, fields at the end of a table. `this`
+   * when it has everything already. Otherwise the first thing that stands against it, in words.
+   */
+  join(other: Schema): Schema | { readonly difference: string } {
+    if (this.description === other.description) return this
+    const tables: Record<string, TableSchema> = Object.create(null)
+    for (let t = 0; t < Math.max(this.names.length, other.names.length); t++) {
+      const [here, there] = [this.tables[t], other.tables[t]]
+      if (here !== undefined && there !== undefined) {
+        if (this.names[t] !== other.names[t]) return { difference: this.difference(other) ?? '' }
+        const [shorter, longer] = [here, there]
+          .map(({ fields }) => describeFields(fields))
+          .sort((a, b) => a.length - b.length)
+        if (shorter !== '' && longer !== shorter && !longer.startsWith(`${shorter},`))
+          return { difference: this.difference(other) ?? '' }
+      }
+      const isLonger =
+        here === undefined || Object.keys(there?.fields ?? {}).length > Object.keys(here.fields).length
+      tables[this.names[t] ?? other.names[t]] = isLonger ? there : here
+    }
+    try {
+      const joined = new Schema(tables)
+      return joined.description === this.description ? this : joined
+    } catch (error) {
+      if (error instanceof AtomikError) return { difference: error.message }
+      throw error
+    }
+  }
+
   /** The first thing in which two schemas differ, in words, or undefined when they are the same. */
   difference(other: Schema): string | undefined {
     if (this.description === other.description) return undefined

@@ -36,7 +36,7 @@ export const FrameType = {
 // biome-ignore format: one list, in wire order
 export const errorCodes: readonly ErrorCode[] = [
   'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
-  'unknown-space', 'stamp', 'fork', 'closed', 'storage',
+  'unknown-space', 'stamp', 'fork', 'closed', 'storage', 'owner',
 ]
 
 /** 64 bits as two halves. */

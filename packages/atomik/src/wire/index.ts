@@ -34,6 +34,17 @@ export {
   writeSubscribe,
   writeWelcome,
 } from './frames.ts'
+export {
+  decodeMesh,
+  type MeshBound,
+  type MeshEntry,
+  type MeshFrame,
+  type MeshSegment,
+  type MeshSummary,
+  meshBuckets,
+  meshVersion,
+  writeMesh,
+} from './mesh.ts'
 export { Reader } from './reader.ts'
 export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
 export { Writer } from './writer.ts'

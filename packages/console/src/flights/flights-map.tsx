@@ -1,7 +1,7 @@
 /** The map of airports: a still picture below, the painter's canvas above it, and what is asked about one airport. */
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { count, decimal, delay } from '../format.ts'
-import type { LiveHub, ReplicaView } from '../live/live-hub.ts'
+import type { LiveHub, ReplicaView } from './live-hub.ts'
 import { type MapData, mapSize } from './map-data.ts'
 import { type AirportNow, MapPainter } from './map-painter.ts'
 

@@ -3,8 +3,8 @@
  * so that thousands of changes a second cost what 224 airports cost. When nothing moves, nothing is drawn.
  */
 import { divideRegions } from '@atomik/flights/regions'
-import type { FlightSpace } from '../live/live-hub.ts'
 import { cssValue, onThemeChange, regionColor } from '../theme.ts'
+import type { FlightSpace } from './live-hub.ts'
 import { type MapAirport, type MapData, mapSize } from './map-data.ts'
 
 /** Arcs drawn at once; further departures only flash. */
