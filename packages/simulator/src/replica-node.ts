@@ -242,6 +242,10 @@ export class ReplicaNode {
         this.#heardOf = Math.max(this.#heardOf, action.change)
       } else if (action.type === 'welcome') {
         this.#retryMs = retryMsMin
+      } else if (action.type === 'reconnect') {
+        this.#note('goes on over another connection')
+        this.disconnect()
+        this.#retry()
       } else if (action.type === 'fail') {
         this.#fail(action.error, action.fatal)
       }

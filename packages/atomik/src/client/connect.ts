@@ -157,6 +157,8 @@ class Client<T extends TablesOf> implements RegionHost {
   #statusChanged = false
   #turn = false
   readonly #waiting: { change: number; resolve: () => void; reject: (error: Error) => void }[] = []
+  /** The replica asked for another connection; nothing failed. */
+  #isMoving = false
   #opened = 0
   #bytesSent = 0
   #bytesReceived = 0
@@ -310,6 +312,11 @@ class Client<T extends TablesOf> implements RegionHost {
         if (this.#closed) return
         this.#statusChanged = true
         this.#onRetry(reason)
+        if (this.#isMoving) {
+          this.#isMoving = false
+          this.#open()
+          return
+        }
         const waitMs = this.#retryMs * (0.5 + Math.random() / 2)
         this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2)
         this.#retry = setTimeout(() => this.#open(), waitMs)
@@ -355,7 +362,13 @@ class Client<T extends TablesOf> implements RegionHost {
             this.#link?.close()
           }
           break
+        case 'reconnect':
+          this.#isMoving = true
+          this.#link?.close()
+          break
         case 'confirmed':
+        case 'saved':
+        case 'commit':
           break
       }
     }

@@ -98,6 +98,7 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
   const doReplica = (node: (typeof nodes)[number], actions: ReplicaAction[]) => {
     for (const action of actions) {
       if (action.type === 'fail') throw action.error
+      if (action.type === 'reconnect') connect(node)
       if (action.type !== 'send') continue
       const connection = node.connection
       const { bytes } = action

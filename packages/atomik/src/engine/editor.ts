@@ -91,6 +91,16 @@ export class Editor {
     }
   }
 
+  /** The same for one stamp. */
+  seeStamp({ low, high }: Halves): void {
+    this.#clock.see(low, high)
+  }
+
+  /** The last stamp given or seen. */
+  get stamp(): Halves {
+    return { low: this.#clock.low, high: this.#clock.high }
+  }
+
   /** What a change is made of. Valid only while one is being made. */
   readonly edit: Edit = {
     xor: (table, row, word, low, high) => {

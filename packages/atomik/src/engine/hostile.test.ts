@@ -61,6 +61,8 @@ class Pair {
       if (action.type === 'send') {
         this.up.push(action.bytes)
         this.toSpace(this.connections[i], action.bytes)
+      } else if (action.type === 'reconnect') {
+        this.open(i)
       }
   }
 

@@ -23,8 +23,9 @@ export {
   type ReplicaOptions,
   type ReplicaStats,
 } from './replica.ts'
+export { loadReplica, type ReplicaImage, readReplica } from './replica-store.ts'
 export { type Edit, type RowReader, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
 export { inspectSpace, listSpaces, loadSpace, type SpaceImage } from './space-image.ts'
 export type { Grant } from './space-judge.ts'
-export type { Put, Storage } from './storage.ts'
+export type { Entry, Put, ReplicaStorage, Storage } from './storage.ts'

@@ -1,13 +1,15 @@
 /**
  * Own changes on their way: what is open, what is sealed into batches, under which incarnation, and the accumulator that is
- * the fold of both. Changes are numbered from 1 over the replica's life; on the wire they count from the incarnation's
- * base, so a new incarnation renumbers nothing here.
+ * the fold of both.
  *
- *   confirmed ──── batch ──── batch ──── batch ──── open ──── lastChange
- *                  └ sent on this connection ┘      └ still coalescing
+ *   confirmed ──── batches of earlier sessions ──── batches of this one ──── open ──── lastChange
+ *                                                                            └ still coalescing
  *
- * Invariants: a sealed batch keeps bounds, content, salt and label for ever; batches are adjacent; the accumulator is the fold
- * of batches and open changes.
+ * A session that an earlier opening left goes first, with everything it had: its batches may be at the hub already. Later ones wait
+ * until it is settled, since their changes may need its rows.
+ *
+ * Invariants: what `session.ts` says of batches; the last session is the one that new changes go into; the accumulator is the fold of
+ * all batches and of what is open.
  */
 import { Delta, Fingerprint, foldRow } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'
@@ -17,48 +19,40 @@ import {
   type Claim,
   DeltaEncoder,
   type Halves,
+  type Head,
   namesByKey,
-  type Stamp,
   StampMark,
   Writer,
   writeBatch,
   writeChange,
 } from '../wire/index.ts'
-import { firstLabel, nextLabel, sameLabel } from './label.ts'
+import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
+import {
+  claimOf,
+  claimRun,
+  deriveSession,
+  drawSession,
+  lastRun,
+  noStamp,
+  type PendingBatch,
+  type Session,
+} from './session.ts'
 
-export interface PendingBatch {
-  /** Change numbers of the replica, (from, to]. */
-  readonly from: number
-  readonly to: number
-  readonly delta: Delta
-  readonly salt: Halves
-  /** The salt differs from that of the batch before: it must travel. */
-  readonly saltIsNew: boolean
-  readonly label: Halves
-  /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
-  sentAtMs: number | undefined
-  wasSent: boolean
-  /** What its stamps are coded against on this connection. */
-  base: Stamp
-}
-
-interface Incarnation {
-  readonly id: Uint8Array
-  /** Change number before this incarnation's first: sequence = change − base. */
-  base: number
-  /** Last bound known to be accepted (or refused) by the hub. */
-  confirmed: number
-  confirmedLabel: Halves
+/** Where batches are noted for the store. */
+export interface OutboxJournal {
+  put(session: Session, batch: PendingBatch): void
+  remove(batch: PendingBatch): void
 }
 
 const zero: Halves = { low: 0, high: 0 }
-const noStamp: Stamp = { ms: 0, count: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
+/** Batches under way on a connection: the hub keeps as many that came before their turn. */
+const sentMax = 64
 
 /** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
 export function bytesAtMost(delta: Delta): number {
@@ -76,21 +70,20 @@ export class Outbox {
   readonly #schema: Schema
   readonly #numbers: RowNumbers
   readonly #random32: () => number
-  #incarnation: Incarnation
-  #batches: PendingBatch[] = []
-  /** Batches sent on this connection. */
-  #sent = 0
-  /** The largest stamp sent on this connection; undefined before the first batch. */
-  #mark: StampMark | undefined
+  /** In the order of their changes; the last is the one that is written under. */
+  #sessions: Session[]
+  /** Those the hub was told of on this connection, by alias. */
+  #claimed: Session[] = []
+  #journal: OutboxJournal | undefined
   /** Unsealed changes (#openFrom, #lastChange]. */
   #open: Delta
   #openFrom = 0
+  #openIsHeld = false
   /** What the open changes take at most; changes of one word count each time, until it matters. */
   #openBytes = 0
   #lastChange = 0
   #salt = zero
   #saltAtMs = Number.NEGATIVE_INFINITY
-  #lastSalt = zero
   #progressAtMs = 0
   /**
    * Time from sending a batch to its confirmation, smoothed: a hub with a slow disk is not a lossy link. Before the first
@@ -99,6 +92,8 @@ export class Outbox {
   #roundTripMs = 250
   /** Doubles with every fruitless repetition. */
   #backoff = 1
+  /** Batches that the last folding of unsent ones left. */
+  #folded = 0
   readonly #writer = new Writer()
   readonly #body = new Writer()
   readonly #encoder = new DeltaEncoder()
@@ -109,7 +104,26 @@ export class Outbox {
     this.#random32 = random32
     this.accumulator = new Delta(schema.layouts)
     this.#open = new Delta(schema.layouts)
-    this.#incarnation = this.#draw(0)
+    this.#sessions = [drawSession(random32, 0)]
+  }
+
+  /**
+   * Takes over what a store holds, before anything of our own was sent.
+   * @param sessions of earlier openings, in the order of their changes
+   * @param lastChange number of the last change ever made there
+   */
+  adopt(sessions: readonly Session[], lastChange: number, journal: OutboxJournal): void {
+    assert(this.#lastChange === 0, 'a store is opened before the first change')
+    this.#journal = journal
+    const current = drawSession(this.#random32, lastChange)
+    this.#lastChange = lastChange
+    this.#openFrom = lastChange
+    this.#sessions = [...sessions, current]
+    for (const { batches } of sessions) for (const { delta } of batches) this.accumulator.fold(delta)
+  }
+
+  get #current(): Session {
+    return this.#sessions[this.#sessions.length - 1]
   }
 
   /** Number of the last change. */
@@ -117,38 +131,107 @@ export class Outbox {
     return this.#lastChange
   }
 
-  /** Number of the last change whose fate is known. */
+  /** Every change up to this one has its fate known. */
   get confirmed(): number {
-    return this.#incarnation.confirmed
+    for (const { batches } of this.#sessions) if (batches.length > 0) return batches[0].from
+    return this.#openFrom
   }
 
-  /** The same as the hub counts: within the incarnation. */
-  get confirmedSequence(): number {
-    return this.#incarnation.confirmed - this.#incarnation.base
+  get hasOpen(): boolean {
+    return this.#openFrom < this.#lastChange
   }
 
-  /** The last bound ever sealed, within the incarnation. */
+  /** The last bound ever sealed in the present session, as the hub counts. */
   get sealedSequence(): number {
-    return this.#openFrom - this.#incarnation.base
+    return this.#openFrom - this.#current.base
   }
 
-  /** What the hub is told of this incarnation. */
-  get claim(): Claim {
-    return {
-      incarnation: this.#incarnation.id,
-      sequence: this.confirmedSequence,
-      label: this.#incarnation.confirmedLabel,
+  /** What new changes are written under: 16 bytes. */
+  get incarnation(): Uint8Array {
+    return this.#current.id
+  }
+
+  /**
+   * The hub's head is none of ours: of the present incarnation, and beyond all that was ever sealed there; or, in a welcome, under another
+   * label than the one that was confirmed.
+   */
+  isAstray({ alias, sequence, label }: Head, isWelcome: boolean): boolean {
+    const session = this.#claimed[alias]
+    if (session === undefined || session !== this.#current) return false
+    if (sequence > this.sealedSequence) return true
+    return isWelcome && sequence === session.settled && !sameLabel(label, session.settledLabel)
+  }
+
+  /** Incarnations with batches that are not settled, but the present one. */
+  get earlierSessions(): number {
+    return this.#sessions.length - 1
+  }
+
+  /** What the hub is told at a subscription: every incarnation that has something unsettled, and the present one. */
+  claim(): Claim[] {
+    const current = this.#current
+    this.#sessions = this.#sessions.filter(session => session === current || session.batches.length > 0)
+    for (const session of this.#sessions) claimRun(session)
+    const earlier = this.#sessions.slice(0, -1)
+    this.#claimed = [...earlier.slice(0, limits.incarnationsMax - 1), current]
+    for (const session of earlier.slice(limits.incarnationsMax - 1)) session.isLate = true
+    return this.#claimed.map(claimOf)
+  }
+
+  /** By alias: what is settled, as the hub counts. */
+  get settled(): { alias: number; sequence: number }[] {
+    return this.#claimed.map(({ settled }, alias) => ({ alias, sequence: settled }))
+  }
+
+  /** The hub's disk was set back behind what it had confirmed of an incarnation, or a record of ours is lost: it cannot go on. */
+  isBehind(alias: number): boolean {
+    const session = this.#claimed[alias]
+    return session !== undefined && session.hubSequence < session.settled
+  }
+
+  /**
+   * The hub's head of an incarnation. True when the log was followed without claiming this one, and the hub has more of it than we know:
+   * then some of it is in the reference already.
+   */
+  heard(alias: number, sequence: number): boolean {
+    const session = this.#claimed[alias]
+    if (session === undefined) return false
+    session.hubSequence = Math.max(session.hubSequence, sequence)
+    const wasLate = session.isLate
+    session.isLate = false
+    return wasLate && sequence > session.settled
+  }
+
+  /**
+   * True when the hub must be told anew what we claim: what comes next was not claimed, or somebody else goes on where an earlier
+   * opening of ours ended, and the content comes only of what we do not claim.
+   */
+  get mustClaim(): boolean {
+    const first = this.#sessions.find(({ batches }) => batches.length > 0)
+    if (first !== undefined && !this.#claimed.includes(first)) return true
+    return this.#claimed.some(
+      session =>
+        session !== this.#current && session.batches.length === 0 && session.hubSequence > session.settled,
+    )
+  }
+
+  /** The hub knows the bound behind a gap: what lies before it is settled. Returns what leaves the accumulator. */
+  closeGap(alias: number): readonly PendingBatch[] {
+    const session = this.#claimed[alias]
+    if (session === undefined) return []
+    const before = session.batches.splice(0, lastRun(session.batches))
+    for (const batch of before) {
+      this.#journal?.remove(batch)
+      this.#rebuildAccumulator(batch.delta)
     }
+    return before
   }
 
-  get sentCount(): number {
-    return this.#sent
-  }
-
-  /** The first batch whose fate is open, and where it ends within the incarnation. */
-  get first(): { readonly batch: PendingBatch; readonly endSequence: number } | undefined {
-    const batch = this.#batches[0]
-    return batch && { batch, endSequence: batch.to - this.#incarnation.base }
+  /** The first batch of this incarnation whose fate is open, and where it ends as the hub counts. */
+  first(alias: number): { readonly batch: PendingBatch; readonly endSequence: number } | undefined {
+    const session = this.#claimed[alias]
+    const batch = session?.batches[0]
+    return batch && { batch, endSequence: batch.to - session.base }
   }
 
   /**
@@ -170,16 +253,36 @@ export class Outbox {
     if (this.#openBytes + bytes > batchBytesMax) {
       this.#openBytes = bytesAtMost(this.#open)
       // Not only just enough, or every further change would count again.
-      if (this.#openBytes + bytes > 0.75 * batchBytesMax) this.#seal(nowMs)
+      if (this.#openBytes + bytes > 0.75 * batchBytesMax) this.sealAll(nowMs)
     }
     this.#openBytes += bytes
   }
 
-  /** Takes a change in and numbers it. */
-  add(change: Delta): number {
+  /**
+   * What an earlier opening of ours left ends before the hub's head: somebody else went on there, or we did and died before it was
+   * saved. A batch of nothing makes the hub say where we parted; without that it cannot tell us how much of it we have.
+   */
+  *probes(): Iterable<Uint8Array> {
+    for (const [alias, session] of this.#claimed.entries()) {
+      const last = session.batches.at(-1)
+      if (last === undefined || session === this.#current || session.sent < session.batches.length) continue
+      const from = last.to - session.base
+      if (session.hubSequence <= from) continue
+      const salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
+      this.#body.reset()
+      this.#encoder.encode(this.#body, new Delta(this.#schema.layouts), this.#numbers.names, noStamp)
+      this.#writer.reset()
+      writeBatch(this.#writer, { alias, from, to: from + 1, salt, body: this.#body.finish() })
+      yield this.#writer.finish()
+    }
+  }
+
+  /** Takes a change in and numbers it. @param isHeld it must be in the store before it is sent */
+  add(change: Delta, isHeld = false): number {
     this.#lastChange++
     this.#open.fold(change)
     this.accumulator.fold(change)
+    if (isHeld) this.#openIsHeld = true
     return this.#lastChange
   }
 
@@ -190,73 +293,127 @@ export class Outbox {
 
   /** A new connection: nothing was sent on it, and its first new batch brings a new salt. */
   reconnect(nowMs: number): void {
-    this.#sent = 0
-    this.#mark = undefined
+    for (const session of this.#sessions) {
+      session.sent = 0
+      session.mark = undefined
+      session.hubSequence = 0
+    }
     this.#saltAtMs = Number.NEGATIVE_INFINITY
     this.#progressAtMs = nowMs
   }
 
   /** Seals what is open, if there is something and fewer than `inFlightMax` batches wait. */
   seal(nowMs: number, inFlightMax: number): void {
-    if (this.#batches.length < inFlightMax) this.#seal(nowMs)
+    if (this.#current.batches.length < inFlightMax) this.sealAll(nowMs)
   }
 
-  #seal(nowMs: number): void {
+  /** The same, however many wait. */
+  sealAll(nowMs: number): void {
     if (this.#openFrom === this.#lastChange) return
-    this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
-    this.#open = new Delta(this.#schema.layouts)
-    this.#openFrom = this.#lastChange
-    this.#openBytes = 0
-  }
-
-  #push(nowMs: number, delta: Delta, from: number, to: number): void {
     if (nowMs - this.#saltAtMs >= saltMs) {
       this.#salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#saltAtMs = nowMs
     }
-    const saltIsNew = !sameLabel(this.#salt, this.#lastSalt)
-    this.#lastSalt = this.#salt
+    const from = this.#openFrom
+    this.#openFrom = this.#lastChange
+    if (this.#current.batches.length === 0) this.#progressAtMs = nowMs
+    this.#push(this.#current, this.#open, from, this.#lastChange, this.#salt, this.#openIsHeld)
+    this.#open = new Delta(this.#schema.layouts)
+    this.#openIsHeld = false
+    this.#openBytes = 0
+  }
+
+  #push(session: Session, delta: Delta, from: number, to: number, salt: Halves, isHeld: boolean): void {
+    const last = session.batches.at(-1)
+    const before = last?.label ?? session.settledLabel
     const digest = new Fingerprint()
     digestDelta(delta, (table, row) => this.#numbers.addressOf(table, row), digest)
-    const before = this.#batches.at(-1)?.label ?? this.#incarnation.confirmedLabel
-    const label = nextLabel(before, this.#salt, digest, to - this.#incarnation.base)
-    this.#batches.push({
+    const batch: PendingBatch = {
       from,
       to,
       delta,
-      salt: this.#salt,
-      saltIsNew,
-      label,
+      salt,
+      saltIsNew: !sameLabel(salt, last?.salt ?? session.settledSalt),
+      before,
+      label: nextLabel(before, salt, digest, to - session.base),
+      isHeld,
+      isSaved: false,
       sentAtMs: undefined,
       wasSent: false,
       base: noStamp,
-    })
-    if (this.#batches.length === 1) this.#progressAtMs = nowMs
+    }
+    session.batches.push(batch)
+    this.#journal?.put(session, batch)
   }
 
   /**
-   * The next batch not yet sent on this connection, as a message; undefined when there is none.
+   * Folds the batches that were never sent into as few as messages can carry, when more than `batchesMax` came since it last did:
+   * a month without a hub costs what it touched, not what it did.
+   */
+  foldUnsent(batchesMax: number): void {
+    const session = this.#current
+    const sent = session.batches.findIndex(batch => !batch.wasSent)
+    if (sent < 0 || session.batches.length - sent <= batchesMax + this.#folded) return
+    const unsent = session.batches.splice(sent)
+    for (const batch of unsent) this.#journal?.remove(batch)
+    let [sum, from, isHeld] = [new Delta(this.#schema.layouts), unsent[0].from, false]
+    for (const [i, batch] of unsent.entries()) {
+      sum.fold(batch.delta)
+      isHeld ||= batch.isHeld
+      const next = unsent[i + 1]
+      if (next !== undefined && bytesAtMost(sum) + bytesAtMost(next.delta) <= batchBytesMax) continue
+      this.#push(session, sum, from, batch.to, batch.salt, isHeld)
+      sum = new Delta(this.#schema.layouts)
+      from = batch.to
+      isHeld = false
+    }
+    this.#folded = session.batches.length - sent
+  }
+
+  /**
+   * The next batch to be sent on this connection, as a message; undefined when there is none, or it must wait.
    * @param isOrdered the link keeps order, so one change may travel in the short form
    */
   next(nowMs: number, stampBaseMs: number, isOrdered: boolean): Uint8Array | undefined {
-    const batch = this.#batches[this.#sent]
-    if (batch === undefined) return undefined
-    this.#sent++
+    let waits = false
+    for (const session of this.#sessions) {
+      const batch = session.batches[session.sent]
+      const alias = this.#claimed.indexOf(session)
+      // One that the hub has seen is sent at once: the log may be held until it is.
+      const goes = !waits || (batch !== undefined && batch.from - session.base < session.hubSequence)
+      if (session.batches.length > 0) waits = true
+      if (!goes || alias < 0 || batch === undefined || session.sent >= sentMax) continue
+      if (batch.isHeld && !batch.isSaved) continue
+      session.sent++
+      return this.#encode(nowMs, session, alias, batch, stampBaseMs, isOrdered)
+    }
+    return undefined
+  }
+
+  #encode(
+    nowMs: number,
+    session: Session,
+    alias: number,
+    batch: PendingBatch,
+    stampBaseMs: number,
+    isOrdered: boolean,
+  ): Uint8Array {
     const body = this.#body
     body.reset()
-    const mark = this.#mark ?? new StampMark(stampBaseMs)
-    this.#mark = mark
+    const mark = session.mark ?? new StampMark(stampBaseMs)
+    session.mark = mark
     batch.base = { ms: mark.ms, count: mark.count }
     this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
     mark.see(batch.delta)
     const w = this.#writer
     w.reset()
-    const from = batch.from - this.#incarnation.base
-    const to = batch.to - this.#incarnation.base
-    if (isOrdered && to === from + 1 && !batch.saltIsNew) writeChange(w, from, body.view())
+    const from = batch.from - session.base
+    const to = batch.to - session.base
+    // The short form stands for alias 0.
+    if (isOrdered && alias === 0 && to === from + 1 && !batch.saltIsNew) writeChange(w, from, body.view())
     else
       writeBatch(w, {
-        alias: 0,
+        alias,
         from,
         to,
         salt: batch.saltIsNew ? batch.salt : undefined,
@@ -267,14 +424,15 @@ export class Outbox {
     return w.finish()
   }
 
-  /** Forgets having sent batches from this sequence on. Returns how many. */
-  rewind(nowMs: number, sequence: number): number {
-    const from = sequence + this.#incarnation.base
-    const first = this.#batches.findIndex(batch => batch.from === from)
-    if (first < 0 || first >= this.#sent) return 0
-    const again = this.#sent - first
-    this.#sent = first
-    this.#mark?.set(this.#batches[first].base)
+  /** Forgets having sent batches of an incarnation from this sequence on. Returns how many. */
+  rewind(nowMs: number, alias: number, sequence: number): number {
+    const session = this.#claimed[alias]
+    if (session === undefined) return 0
+    const first = session.batches.findIndex(batch => batch.from === sequence + session.base)
+    if (first < 0 || first >= session.sent) return 0
+    const again = session.sent - first
+    session.sent = first
+    session.mark?.set(session.batches[first].base)
     this.#progressAtMs = nowMs
     return again
   }
@@ -282,69 +440,91 @@ export class Outbox {
   /** The same for all of them, when no answer came for too long. */
   rewindIfQuiet(nowMs: number, resendMs: number): number {
     const patienceMs = Math.max(resendMs, 4 * this.#roundTripMs) * this.#backoff
-    if (this.#sent === 0 || nowMs - this.#progressAtMs <= patienceMs) return 0
+    if (nowMs - this.#progressAtMs <= patienceMs) return 0
+    let again = 0
+    for (const session of this.#sessions) {
+      if (session.sent === 0) continue
+      again += session.sent
+      session.sent = 0
+      session.mark?.set(session.batches[0].base)
+    }
+    if (again === 0) return 0
+    this.#progressAtMs = nowMs
     this.#backoff = Math.min(8, this.#backoff * 2)
-    return this.rewind(nowMs, this.#batches[0].from - this.#incarnation.base)
+    return again
   }
 
-  /** Takes the first batch out, now that its fate is known, and out of the accumulator. */
-  settle(nowMs: number): PendingBatch {
-    const batch = this.#batches.shift()
-    assert(batch !== undefined, 'a batch to settle')
-    if (this.#sent > 0) this.#sent--
+  /** Takes the first batch of an incarnation out, now that its fate is known, and out of the accumulator. */
+  settle(nowMs: number, alias: number): PendingBatch {
+    const session = this.#claimed[alias]
+    const batch = session?.batches.shift()
+    assert(session !== undefined && batch !== undefined, 'a batch to settle')
+    if (session.sent > 0) session.sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
     if (batch.sentAtMs !== undefined) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
-    this.#incarnation.confirmed = batch.to
-    this.#incarnation.confirmedLabel = batch.label
+    session.settled = batch.to - session.base
+    session.settledLabel = batch.label
+    session.settledSalt = batch.salt
+    this.#journal?.remove(batch)
     this.#rebuildAccumulator(batch.delta)
     return batch
   }
 
-  /** Continues under a new incarnation: what the hub did not take is issued again there, batch by batch. */
-  rotate(nowMs: number): void {
-    const batches = this.#batches
-    this.#batches = []
-    this.#sent = 0
-    this.#mark = undefined
-    this.#incarnation = this.#draw(this.#incarnation.confirmed)
-    this.#lastSalt = zero
+  /**
+   * The hub holds another history of an incarnation: what it did not take is issued again, batch by batch with the same salts,
+   * under an incarnation made from the first of them. New changes go on under a new one of our own.
+   */
+  rotate(alias: number): void {
+    const session = this.#claimed[alias]
+    const at = this.#sessions.indexOf(session)
+    if (at < 0) return
+    const isCurrent = session === this.#current
+    const run = session.batches.splice(lastRun(session.batches))
+    const issued: Session[] = session.batches.length > 0 ? [session] : []
+    if (run.length > 0) {
+      const again = deriveSession(session, run[0].label, run[0].from)
+      for (const { delta, from, to, salt, isHeld } of run) this.#push(again, delta, from, to, salt, isHeld)
+      issued.push(again)
+    }
+    session.sent = 0
+    session.mark = undefined
+    if (isCurrent) issued.push(drawSession(this.#random32, this.#openFrom))
+    this.#sessions.splice(at, 1, ...issued)
     this.#saltAtMs = Number.NEGATIVE_INFINITY
-    for (const { delta, from, to } of batches) this.#push(nowMs, delta, from, to)
+  }
+
+  /** How far an incarnation is settled, as the hub counts; undefined for one that was not claimed. */
+  settledOf(alias: number): number | undefined {
+    return this.#claimed[alias]?.settled
   }
 
   /** Throws away everything unconfirmed and skips its numbers. Returns the first of them minus one. */
   drop(): number {
-    const from = this.#incarnation.confirmed
-    const dropped = this.#lastChange - from
-    this.#batches = []
-    this.#sent = 0
-    this.#mark = undefined
+    const from = this.confirmed
+    for (const { batches } of this.#sessions) for (const batch of batches) this.#journal?.remove(batch)
+    const current = this.#current
+    this.#sessions = [current]
+    current.batches = []
+    current.sent = 0
+    current.mark = undefined
     this.#open.clear()
+    this.#openIsHeld = false
     this.accumulator.clear()
-    this.#incarnation.base += dropped
-    this.#incarnation.confirmed += dropped
+    current.base = this.#lastChange - current.settled
     this.#openFrom = this.#lastChange
     this.#openBytes = 0
     return from
   }
 
-  #draw(base: number): Incarnation {
-    const id = new Uint8Array(16)
-    for (let i = 0; i < 16; i += 4) {
-      const word = this.#random32()
-      for (let b = 0; b < 4; b++) id[i + b] = word >>> (8 * b)
-    }
-    return { id, base, confirmed: base, confirmedLabel: firstLabel(id) }
-  }
-
   /** The accumulator becomes the fold of what is still pending, in the rows of `touched`. */
   #rebuildAccumulator(touched: Delta): void {
-    if (this.#batches.length === 0 && this.#open.isEmpty) {
+    const parts = this.#sessions.flatMap(({ batches }) => batches.map(batch => batch.delta))
+    if (parts.length === 0 && this.#open.isEmpty) {
       this.accumulator.clear()
       return
     }
-    const parts = [...this.#batches.map(batch => batch.delta), this.#open]
+    parts.push(this.#open)
     for (let t = 0; t < touched.tables.length; t++) {
       const { count, rows, layout } = touched.tables[t]
       const to = this.accumulator.tables[t]

@@ -11,7 +11,7 @@
  *
  * Invariants: the reference changes only by log entries in order; sent batches keep their bounds, content and label;
  * what is sent again is derived from what the hub declares. Own changes on their way are in `outbox.ts`, the making of one in
- * `editor.ts`, names of rows in `row-numbers.ts`. Not here: storage of the outbox, sockets, timers.
+ * `editor.ts`, names of rows in `row-numbers.ts`, records for a store in `replica-store.ts`. Not here: sockets, timers, disks.
  *
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
@@ -38,11 +38,13 @@ import {
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
-import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
+import { type ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
+import type { PendingBatch } from './session.ts'
+import type { Put } from './storage.ts'
 import { UndoLog } from './undo.ts'
 
 export interface ReplicaOptions {
@@ -60,6 +62,18 @@ export interface ReplicaOptions {
   readonly resendMs?: number
   /** Batches sent and not yet confirmed; further changes fold into the open one. Default 16. */
   readonly inFlightMax?: number
+  /**
+   * What a store holds (`loadReplica`), empty or not: the replica begins there and asks for writes (`commit`). Without it nothing
+   * outlives the process.
+   */
+  readonly image?: ReplicaImage
+  /** Own changes are written this long after they were made, unless `save` is called before. Default 100 ms. */
+  readonly saveMs?: number
+  /**
+   * Batches kept apart while no hub is there; more are folded together. One batch is what a copy of the store can be told
+   * by (spec/semantics.md S33). Default 1,024.
+   */
+  readonly unsentBatchesMax?: number
 }
 
 export type ReplicaEvent =
@@ -80,13 +94,19 @@ export type ReplicaAction =
   | { readonly type: 'changed'; readonly rows: readonly RowRef[] }
   /** Own changes up to this one are durable at the hub. */
   | { readonly type: 'confirmed'; readonly change: number }
+  /** Write this, then call `committed` or `notCommitted`. One at a time. */
+  | { readonly type: 'commit'; readonly puts: readonly Put[] }
+  /** Own changes up to this one survive a crash of this machine, or their fate is known. */
+  | { readonly type: 'saved'; readonly change: number }
   /** Own changes (from, to] were refused and rolled back. */
   | { readonly type: 'refused'; readonly from: number; readonly to: number; readonly code: ErrorCode }
   /** First welcome on this connection; the reference may still be behind. */
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
+  /** Close this connection and open another at once: what was claimed on it no longer holds. */
+  | { readonly type: 'reconnect' }
+  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -145,6 +165,11 @@ export class Replica {
   readonly #undo: UndoLog
   /** What all timers here are held against; only stamps take the time of day. */
   readonly #steady = new SteadyClock()
+  readonly #store: ReplicaStore | undefined
+  /** Own changes up to here are in the store; those the write under way will bring; when the last write began. */
+  #saved = 0
+  #savingTo = 0
+  #savedAtMs = Number.NEGATIVE_INFINITY
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
@@ -155,6 +180,8 @@ export class Replica {
   #greetedAtMs = 0
   /** When a gap was last reported. */
   #needAtMs = Number.NEGATIVE_INFINITY
+  /** When an earlier incarnation was last probed. */
+  #probeAtMs = Number.NEGATIVE_INFINITY
   /** What the hub was last told we have, and when. */
   #haveAtMs = 0
   #declaredLsn = -1
@@ -184,6 +211,39 @@ export class Replica {
     this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
     this.#undo = new UndoLog(options.undoDepth ?? 1000)
+    this.#store = options.image && this.#restore(options.image)
+  }
+
+  /** Begins where a store stands. */
+  #restore(image: ReplicaImage): ReplicaStore {
+    const store = new ReplicaStore(image, this.reference, this.#numbers)
+    if (image.state !== undefined) {
+      this.lsn = image.state.lsn
+      this.epoch = image.state.epoch
+      const delta = new Delta(this.schema.layouts)
+      image.state.rows.forEach(({ keys, words }, t) => {
+        keys.forEach((key, number) => {
+          const row = this.reference.tables[t].open(key)
+          this.#numbers.number(t, row)
+          const at = delta.tables[t].open(row)
+          delta.tables[t].words.set(words[number], at)
+        })
+      })
+      this.reference.load(delta)
+      this.#editor.see(delta)
+    }
+    const rowOf = (t: number, index: number) => this.reference.tables[t].open(image.names[t][index])
+    const sessions = image.sessions.map(session => ({
+      ...session,
+      batches: session.batches.map(
+        (batch): PendingBatch => ({ ...batch, delta: renamed(batch.delta, rowOf) }),
+      ),
+    }))
+    for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
+    this.#editor.seeStamp(image.clock)
+    this.#outbox.adopt(sessions, image.lastChange, store)
+    this.#saved = image.lastChange
+    return store
   }
 
   /** The fold of all own changes the hub has not confirmed. */
@@ -210,6 +270,11 @@ export class Replica {
     return 8 + 8 + 16 + 8 + 8
   }
 
+  /** Number of the last own change that survives a crash of this machine. */
+  get savedChange(): number {
+    return this.#store === undefined ? this.#outbox.confirmed : Math.max(this.#saved, this.#outbox.confirmed)
+  }
+
   /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
   get clock(): StampClock {
     return this.#editor.clock
@@ -217,7 +282,7 @@ export class Replica {
 
   /** What this opening writes under: 16 bytes, drawn again after a fork. */
   get incarnation(): Uint8Array {
-    return this.#outbox.claim.incarnation
+    return this.#outbox.incarnation
   }
 
   get isLive(): boolean {
@@ -344,6 +409,10 @@ export class Replica {
       this.#dropUnwritable(actions)
       return
     }
+    if (this.#outbox.mustClaim) {
+      this.#leave(actions)
+      return
+    }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
     for (
       let bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered);
@@ -353,6 +422,51 @@ export class Replica {
       actions.push({ type: 'send', bytes })
       this.stats.batchesSent++
     }
+  }
+
+  /**
+   * Asks for a write of all that the store lacks, unless one is under way: own changes, settled ones, rows and position in one.
+   * Call it when somebody waits for `saved`, and before leaving; `tick` calls it at its own pace.
+   */
+  save(timeMs: number, actions: ReplicaAction[]): void {
+    this.#save(this.#steady.at(timeMs), actions)
+  }
+
+  #save(nowMs: number, actions: ReplicaAction[]): void {
+    const store = this.#store
+    if (store === undefined || store.isWriting) return
+    this.#outbox.sealAll(nowMs)
+    if (!this.isLive) this.#outbox.foldUnsent(this.#options.unsentBatchesMax ?? 1024)
+    if (!store.hasStaged) return
+    this.#savedAtMs = nowMs
+    this.#savingTo = this.#outbox.lastChange
+    const { lsn, epoch } = this
+    const { lastChange } = this.#outbox
+    actions.push({
+      type: 'commit',
+      puts: store.write({ lsn, epoch, lastChange, clock: this.#editor.stamp }),
+    })
+  }
+
+  /** The write survives a power cut. */
+  committed(timeMs: number, actions: ReplicaAction[]): void {
+    this.#store?.written()
+    this.#saved = this.#savingTo
+    actions.push({ type: 'saved', change: this.savedChange })
+    this.flush(timeMs, actions)
+  }
+
+  /** The write failed, and nothing of it is there: it is part of the next. */
+  notCommitted(): void {
+    this.#store?.notWritten()
+  }
+
+  /** Writes own changes soon, and what only saves asking the hub again a little later. */
+  #saveDue(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#store === undefined) return
+    const isUrgent = this.#store.hasBatches || this.#outbox.hasOpen
+    const waitMs = isUrgent ? (this.#options.saveMs ?? 100) : 1000
+    if (nowMs - this.#savedAtMs >= waitMs) this.#save(nowMs, actions)
   }
 
   /** Here we may only read: own changes are refused on the spot, and their numbers skipped. */
@@ -366,14 +480,19 @@ export class Replica {
   }
 
   #tick(nowMs: number, actions: ReplicaAction[]): void {
+    this.#saveDue(nowMs, actions)
     // Only the answer to the last greeting counts, so each waits twice as long as the one before: any round trip fits once.
     const greetingMs = Math.min(greetingMsMax, 2 * this.#quietMs * 2 ** (this.#attempt - 1))
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
     this.#flush(nowMs, actions)
+    if (!this.isLive) return
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
+    if (nowMs - this.#probeAtMs < this.#quietMs) return
+    this.#probeAtMs = nowMs
+    for (const bytes of this.#outbox.probes()) actions.push({ type: 'send', bytes })
   }
 
   #greet(nowMs: number, actions: ReplicaAction[]): void {
@@ -388,7 +507,7 @@ export class Replica {
       epoch: this.epoch,
       lsn: this.lsn,
       isOrdered: this.#isOrdered,
-      claims: [this.#outbox.claim],
+      claims: this.#outbox.claim(),
     })
     actions.push({ type: 'send', bytes: w.finish() })
     this.#greetedAtMs = nowMs
@@ -396,7 +515,7 @@ export class Replica {
 
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
-    const { confirmed, confirmedSequence } = this.#outbox
+    const { confirmed } = this.#outbox
     if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
@@ -404,7 +523,7 @@ export class Replica {
     this.#declaredConfirmed = confirmed
     const w = this.#writer
     w.reset()
-    writeHave(w, this.lsn, [{ alias: 0, sequence: confirmedSequence }])
+    writeHave(w, this.lsn, this.#outbox.settled)
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
@@ -423,6 +542,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
+      if (!this.isLive) return
       this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
@@ -441,8 +561,8 @@ export class Replica {
         this.#follow(nowMs, frame, actions)
       else if (frame.type === 'entry') this.#follow(nowMs, this.#streamOf(frame), actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
-      else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
-      else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
+      else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
+      else if (frame.type === 'fork') this.#forked(frame, actions)
     }
   }
 
@@ -460,6 +580,26 @@ export class Replica {
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
+    this.#store?.stagePosition()
+    let isLate = false
+    for (const head of frame.heads) isLate = this.#outbox.heard(head.alias, head.sequence) || isLate
+    const behind = frame.heads.filter(({ alias }) => this.#outbox.isBehind(alias))
+    if (behind.length > 0) {
+      for (const { alias } of behind) this.#outbox.rotate(alias)
+      this.stats.forks += behind.length
+      this.#leave(actions)
+      return
+    }
+    const settled = frame.heads.flatMap(({ alias }) => this.#outbox.closeGap(alias))
+    if (settled.length > 0) {
+      const touched = new TouchedRows()
+      for (const { delta } of settled) touched.add(delta)
+      actions.push({ type: 'changed', rows: touched.rows })
+    }
+    if (isLate && this.lsn > 0) {
+      this.#reload(actions)
+      return
+    }
     this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
@@ -467,17 +607,11 @@ export class Replica {
 
   /**
    * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
-   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * in a welcome, another than it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
    * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
   #probe(heads: readonly Head[], isWelcome: boolean): void {
-    const { sealedSequence, claim } = this.#outbox
-    for (const { alias, sequence, label } of heads) {
-      if (alias !== 0) continue
-      const isShort =
-        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
-      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
-    }
+    if (heads.some(head => this.#outbox.isAstray(head, isWelcome))) this.#outbox.addProbe()
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -492,6 +626,7 @@ export class Replica {
     this.reference.clear()
     this.lsn = 0
     this.#numbers.forget()
+    this.#store?.stageAll()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
   }
 
@@ -565,24 +700,27 @@ export class Replica {
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
+        this.#store?.stageRows(decoded.delta)
         this.#editor.see(decoded.delta)
         touched.add(decoded.delta)
       } else if (entry.kind !== 'nothing') {
-        if (this.#outbox.first?.endSequence !== entry.to)
+        if (this.#outbox.first(entry.alias)?.endSequence !== entry.to)
           throw new AtomikError(
             'malformed',
             `the hub settles change ${entry.to}, which is not the next of ours`,
           )
-        const batch = this.#outbox.settle(nowMs)
+        const batch = this.#outbox.settle(nowMs, entry.alias)
         if (entry.kind === 'own') {
           this.#numbers.admitOwn(batch.delta)
           this.reference.accum(batch.delta)
+          this.#store?.stageRows(batch.delta)
         } else {
           this.#refuse(batch.from, batch.to, entry.code, actions)
           touched.add(batch.delta)
         }
       }
       this.lsn++
+      this.#store?.stagePosition()
       this.stats.entriesApplied++
     }
   }
@@ -608,10 +746,12 @@ export class Replica {
       if (whole) {
         touched.addAll(this.reference)
         this.reference.clear()
+        this.#store?.stageAll()
       }
       this.reference.load(decoded.delta)
       this.stats.snapshots++
     }
+    this.#store?.stageRows(decoded.delta)
     this.#editor.see(decoded.delta)
     touched.add(decoded.delta)
     this.lsn = frame.toLsn
@@ -620,14 +760,14 @@ export class Replica {
 
   /** Batches that a fold or snapshot names as contained, or refused, leave the accumulator. */
   #settleUpTo(nowMs: number, head: Head, touched: TouchedRows, actions: ReplicaAction[]): void {
-    if (head.alias !== 0) return
+    const { alias } = head
     for (
-      let first = this.#outbox.first;
+      let first = this.#outbox.first(alias);
       first && first.endSequence <= head.sequence;
-      first = this.#outbox.first
+      first = this.#outbox.first(alias)
     ) {
       const { endSequence } = first
-      const batch = this.#outbox.settle(nowMs)
+      const batch = this.#outbox.settle(nowMs, alias)
       touched.add(batch.delta)
       const refusal = head.refused.find(({ to }) => to === endSequence)
       if (refusal !== undefined) this.#refuse(batch.from, batch.to, refusal.code, actions)
@@ -641,6 +781,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
     this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
@@ -648,21 +789,25 @@ export class Replica {
       const { low, high } = this.reference.fingerprint
       if (frame.digest.low === low && frame.digest.high === high) return
       this.stats.divergences++
-      this.#reload(nowMs, actions)
+      this.#reload(actions)
     }
   }
 
   /** Gives up the reference and asks for a whole one. */
-  #reload(nowMs: number, actions: ReplicaAction[]): void {
+  #reload(actions: ReplicaAction[]): void {
     this.#unload(actions)
     this.epoch = zero
-    this.#link = 'greeting'
-    this.#early.clear()
-    this.#greet(nowMs, actions)
+    this.#leave(actions)
   }
 
-  #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
-    this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
+  /** Aliases mean what they mean for the life of a connection: other claims need another one. */
+  #leave(actions: ReplicaAction[]): void {
+    this.#link = 'down'
+    actions.push({ type: 'reconnect' })
+  }
+
+  #resend(nowMs: number, alias: number, sequence: number, actions: ReplicaAction[]): void {
+    this.stats.batchesResent += this.#outbox.rewind(nowMs, alias, sequence)
     this.#flush(nowMs, actions)
   }
 
@@ -673,16 +818,12 @@ export class Replica {
    * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
    * could be taken for its own.
    */
-  #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
-    if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
-    this.#outbox.rotate(nowMs)
+  #forked(frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
+    const settled = this.#outbox.settledOf(frame.alias)
+    if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
+    this.#outbox.rotate(frame.alias)
     this.stats.forks++
-    this.#link = 'down'
-    const error = new AtomikError(
-      'fork',
-      'another machine, or an earlier hub, holds another history of this client',
-    )
-    actions.push({ type: 'fail', error, fatal: false })
+    this.#leave(actions)
   }
 }
 
@@ -692,4 +833,17 @@ type LogFrame = DownlinkFrame & { readonly type: 'stream' | 'fold' | 'snapshot' 
 /** A whole snapshot: it replaces everything, so it fits any position. */
 function isWhole(frame: DownlinkFrame): boolean {
   return frame.type === 'snapshot' && frame.lsn === 0
+}
+
+/** The same delta under other row indices. */
+function renamed(delta: Delta, rowOf: (table: number, row: number) => number): Delta {
+  const result = new Delta(delta.tables.map(table => table.layout))
+  delta.tables.forEach(({ rows, count, words, layout }, t) => {
+    const stride = 2 * layout.words
+    for (let slot = 0; slot < count; slot++) {
+      const at = result.tables[t].open(rowOf(t, rows[slot]))
+      result.tables[t].words.set(words.subarray(slot * stride, (slot + 1) * stride), at)
+    }
+  })
+  return result
 }

@@ -52,6 +52,12 @@ export class RowNumbers {
     }
   }
 
+  /** Gives a row the next number of its table: as the log does, or as a store remembers it. */
+  number(table: number, row: number): void {
+    this.#numberOf[table].set(row, this.#rowOf[table].length)
+    this.#rowOf[table].push(row)
+  }
+
   forget(): void {
     for (const rows of this.#rowOf) rows.length = 0
     for (const numbers of this.#numberOf) numbers.clear()
@@ -62,7 +68,7 @@ export class RowNumbers {
     for (const { table, key, row } of decoded.named) {
       const opened = this.#reference.tables[table].open(key)
       assert(opened === row, 'rows are created in the order of their names')
-      this.#number(table, row)
+      this.number(table, row)
     }
   }
 
@@ -76,7 +82,7 @@ export class RowNumbers {
       if (literals.length === 0) continue
       const keyOf = (row: number) => encodeUtf8(this.#reference.tables[t].keys[row])
       literals.sort((a, b) => compareBytes(keyOf(a), keyOf(b)))
-      for (const row of literals) this.#number(t, row)
+      for (const row of literals) this.number(t, row)
     }
   }
 
@@ -84,10 +90,5 @@ export class RowNumbers {
   addressOf(table: number, row: number): Halves {
     const { addresses } = this.#reference.tables[table]
     return { low: addresses[2 * row], high: addresses[2 * row + 1] }
-  }
-
-  #number(table: number, row: number): void {
-    this.#numberOf[table].set(row, this.#rowOf[table].length)
-    this.#rowOf[table].push(row)
   }
 }

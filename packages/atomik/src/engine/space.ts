@@ -410,10 +410,20 @@ export class Space {
   }
 
   #headsOf(reader: Connection): Head[] {
-    return reader.claims.map(({ head, chain, isForked }, alias) => {
-      // Of a head that parted from the reader only what lies before is the reader's.
-      const { sequence, label } = (isForked ? head.bound(chain) : undefined) ?? head.head
+    return reader.claims.map(({ head }, alias) => {
+      const { sequence, label } = head.head
       return { alias, sequence, label, refused: head.refusals() }
+    })
+  }
+
+  /** The same, of those that went another way only up to there. */
+  #sharedWith(reader: Connection): Head[] {
+    return this.#headsOf(reader).map(head => {
+      const { isForked, chain, head: incarnation } = reader.claims[head.alias]
+      const bound = isForked ? incarnation.bound(chain) : undefined
+      if (bound === undefined) return head
+      const refused = head.refused.filter(({ to }) => to <= chain)
+      return { ...head, sequence: bound.sequence, label: bound.label, refused }
     })
   }
 
@@ -670,7 +680,7 @@ export class Space {
     while (reader.cursor < this.durableLsn && !reader.congested) {
       const behind = this.durableLsn - reader.cursor
       if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
-        // The frame names heads as the reader's own, so they must have been shown to be.
+        // The frame names what it holds of the reader's own, so that must have been shown to be.
         if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
           return
         this.#catchUp(nowMs, reader, actions)
@@ -741,7 +751,7 @@ export class Space {
     else this.stats.snapshotsSent++
     const w = this.#w
     w.reset()
-    writeFold(w, { type, lsn: from, toLsn: this.lsn, heads: this.#headsOf(reader), body })
+    writeFold(w, { type, lsn: from, toLsn: this.lsn, heads: this.#sharedWith(reader), body })
     reader.cursor = this.lsn
     reader.held = { lsn: this.lsn, bytes: w.finish() }
     if (this.lsn > this.durableLsn) return

@@ -8,9 +8,18 @@ export interface Put {
   readonly value: Uint8Array | undefined
 }
 
-export interface Storage {
-  /** All entries whose key starts with `prefix`, in ascending order of key bytes. */
-  range(prefix: Uint8Array): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>
+export interface Entry {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** What a replica needs. It reads once, at its opening, so reading may take its time, as it does in browsers. */
+export interface ReplicaStorage {
+  /**
+   * All entries whose key starts with `prefix`, in ascending order of key bytes.
+   * @throws AtomikError `storage` or `closed`, at the call or while iterating
+   */
+  range(prefix: Uint8Array): Iterable<Entry> | AsyncIterable<Entry>
   /**
    * Writes all puts or none. Resolves once they survive a power cut; writes are durable in the order of the calls.
    * Borrows keys and values until then.
@@ -18,4 +27,9 @@ export interface Storage {
    */
   write(puts: readonly Put[]): Promise<void>
   close(): Promise<void>
+}
+
+/** What a hub needs: the same, and reading without waiting. */
+export interface Storage extends ReplicaStorage {
+  range(prefix: Uint8Array): Iterable<Entry>
 }

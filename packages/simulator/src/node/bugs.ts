@@ -37,13 +37,14 @@ export const bugs: readonly Bug[] = [
     what: 'a replica that starts again writes under its old incarnation, from 1',
     edits: [
       {
-        file: 'engine/outbox.ts',
-        find: '    const id = new Uint8Array(16)\n',
+        file: 'engine/session.ts',
+        find: '  const id = new Uint8Array(16)\n  const view = new DataView(id.buffer)\n',
         replace:
-          '    const seen = ((globalThis as any).reused ??= new WeakMap()).get(this.#random32)\n' +
-          '    const id: Uint8Array = seen ?? new Uint8Array(16)\n' +
-          '    ;(globalThis as any).reused.set(this.#random32, id)\n' +
-          '    if (seen !== undefined) return { id, base, confirmed: base, confirmedLabel: firstLabel(id) }\n',
+          '  const seen = ((globalThis as any).reused ??= new WeakMap()).get(random32)\n' +
+          '  if (seen !== undefined) return openSession(seen, base)\n' +
+          '  const id = new Uint8Array(16)\n' +
+          '  ;(globalThis as any).reused.set(random32, id)\n' +
+          '  const view = new DataView(id.buffer)\n',
       },
     ],
     seedsMax: 40,
@@ -92,9 +93,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: 'const batch = this.#outbox.settle(nowMs)\n      touched.add(batch.delta)\n',
+        find: 'const batch = this.#outbox.settle(nowMs, alias)\n      touched.add(batch.delta)\n',
         replace:
-          'const batch = this.#outbox.settle(nowMs)\n      touched.add(batch.delta)\n      this.reference.accum(batch.delta)\n',
+          'const batch = this.#outbox.settle(nowMs, alias)\n      touched.add(batch.delta)\n      this.reference.accum(batch.delta)\n',
       },
     ],
     seedsMax: 40,
@@ -228,8 +229,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: '    this.#rebuildAccumulator(batch.delta)\n',
-        replace: '    if (this.#batches.length === 0) this.#rebuildAccumulator(batch.delta)\n',
+        find: '    this.#rebuildAccumulator(batch.delta)\n    return batch\n',
+        replace:
+          '    if (session.batches.length === 0) this.#rebuildAccumulator(batch.delta)\n    return batch\n',
       },
     ],
     seedsMax: 40,
@@ -240,8 +242,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: 'for (const { delta, from, to } of batches) this.#push(nowMs, delta, from, to)',
-        replace: 'if (batches.length > 0) this.#rebuildAccumulator(this.accumulator)',
+        find: 'for (const { delta, from, to, salt, isHeld } of run) this.#push(again, delta, from, to, salt, isHeld)',
+        replace: 'this.#rebuildAccumulator(this.accumulator)',
       },
     ],
     seedsMax: 100,
@@ -294,9 +296,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: "    this.#link = 'down'\n    const error =",
+        find: '    this.stats.forks++\n    this.#leave(actions)\n',
         replace:
-          "    this.#link = 'greeting'\n    this.#greet(nowMs, actions)\n    return\n    const error =",
+          "    this.stats.forks++\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
     seedsMax: 800,

@@ -1,0 +1,491 @@
+/**
+ * A replica as records in a storage, and back. Three kinds, each with its own hash (records.ts):
+ *
+ *   space NUL 'S'              the schema's description, position in the log, clock, last change, digest of all rows
+ *   space NUL 'R' table row    u32 each, big endian: key and words of the row with this number, as the hub confirmed them
+ *   space NUL 'B' from         u64, big endian, the change before it: a batch that is not settled, with its incarnation and label
+ *   space NUL 'T' id           what was taken in of a neighbour's incarnation: its last sequence number
+ *
+ * One write moves them together: a batch leaves with the rows that now contain it. A batch's record speaks for itself; rows and
+ * position are worth only what their digest confirms, and when it does not they are given up and come again from a hub.
+ */
+import { Delta, Fingerprint } from '../algebra/index.ts'
+import { AtomikError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Schema } from '../schema/index.ts'
+import { decodeDelta, encodeDelta, type Halves, namesByKey, type Reader, Writer } from '../wire/index.ts'
+import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
+import type { OutboxJournal } from './outbox.ts'
+import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
+import { digestDelta, Reference } from './reference.ts'
+import type { RowNumbers } from './row-numbers.ts'
+import { noStamp, openSession, type PendingBatch, type Session } from './session.ts'
+import type { Entry, Put, ReplicaStorage } from './storage.ts'
+
+/** Rows at a position of the log. */
+export interface StoredState {
+  readonly lsn: number
+  readonly epoch: Halves
+  /** By table, in the order of their numbers. */
+  readonly rows: readonly { readonly keys: readonly string[]; readonly words: readonly Int32Array[] }[]
+}
+
+/** What a storage holds of one replica. */
+export interface ReplicaImage {
+  readonly space: string
+  readonly schema: Schema
+  /** Undefined when there is none, or not all of it. */
+  readonly state: StoredState | undefined
+  /** Incarnations with unsettled batches, in the order of their changes; deltas name rows by their index in `names`. */
+  readonly sessions: readonly Session[]
+  /** Keys of the rows that `sessions` name, by table. */
+  readonly names: readonly (readonly string[])[]
+  readonly lastChange: number
+  /** The clock's last stamp. */
+  readonly clock: Halves
+  /** What was taken in of neighbours, by incarnation. */
+  readonly taken: ReadonlyMap<string, number>
+  /** Keys of all records, so that those that are given up can be removed. */
+  readonly keys: readonly Uint8Array[]
+  /** What was damaged or missing, in words. Empty in a sound store. */
+  readonly damage: readonly string[]
+}
+
+/** Version of the records. */
+const format = 1
+const zero: Halves = { low: 0, high: 0 }
+
+function u64Key(space: string, kind: string, number: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, Math.floor(number / 2 ** 32))
+  view.setUint32(4, number % 2 ** 32)
+  return recordKey(space, kind, bytes)
+}
+
+function rowKey(space: string, table: number, number: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, table)
+  view.setUint32(4, number)
+  return recordKey(space, 'R', bytes)
+}
+
+function readHalves(r: Reader): Halves {
+  r.u64()
+  return { low: r.low, high: r.high }
+}
+
+// ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Reads a replica from a storage that may take its time. */
+export async function loadReplica(
+  storage: ReplicaStorage,
+  space: string,
+  schema: Schema,
+): Promise<ReplicaImage> {
+  const entries: Entry[] = []
+  for await (const entry of storage.range(spacePrefix(space))) entries.push(entry)
+  return readReplica(entries, space, schema)
+}
+
+/**
+ * The same from entries at hand. Damage is found and named, never thrown: what is sound is kept.
+ * @throws AtomikError `schema` when changes wait there that were made under another description
+ */
+export function readReplica(entries: Iterable<Entry>, space: string, schema: Schema): ReplicaImage {
+  const prefix = spacePrefix(space).length
+  const damage: string[] = []
+  const keys: Uint8Array[] = []
+  const taken = new Map<string, number>()
+  const names = new Reference(schema.layouts)
+  const batches: { id: Uint8Array; base: number; batch: PendingBatch }[] = []
+  const rows: { table: number; number: number; key: string; r: Reader }[] = []
+  let head: Head | undefined
+  for (const { key, value } of entries) {
+    keys.push(key)
+    const kind = String.fromCharCode(key[prefix] ?? 0)
+    try {
+      if (kind === 'S') {
+        head = readHead(openRecord(key, value, 'the head of the replica').r)
+      } else if (kind === 'R') {
+        const { r } = openRecord(key, value, 'a row')
+        const view = new DataView(key.buffer, key.byteOffset + prefix + 1, 8)
+        const table = view.getUint32(0)
+        rows.push({ table, number: view.getUint32(4), key: r.text(limits.keyBytesMax, 'key'), r })
+      } else if (kind === 'B') {
+        batches.push(readBatch(openRecord(key, value, 'a batch').r, schema, names))
+      } else if (kind === 'T') {
+        const { r } = openRecord(key, value, 'a mark')
+        taken.set(formatIncarnation(key.subarray(prefix + 1)), r.varint(Number.MAX_SAFE_INTEGER, 'sequence'))
+      } else {
+        throw new AtomikError('storage', 'a record of unknown kind')
+      }
+    } catch (error) {
+      if (!(error instanceof AtomikError) || error.code === 'schema') throw error
+      damage.push(kind === 'B' ? `a batch of own changes is lost: ${error.message}` : error.message)
+    }
+  }
+  const state = head && readState(head, rows, schema, damage)
+  if (head === undefined && rows.length > 0) damage.push('the head of the replica is missing')
+  batches.sort((a, b) => a.batch.from - b.batch.from)
+  const sessions: Session[] = []
+  for (const { id, base, batch } of batches) {
+    const name = formatIncarnation(id)
+    let session = sessions.find(one => formatIncarnation(one.id) === name)
+    if (session === undefined) {
+      session = openSession(id, base)
+      sessions.push(session)
+    }
+    session.batches.push(batch)
+  }
+  return {
+    space,
+    schema,
+    state,
+    sessions,
+    names: names.tables.map(table => table.keys),
+    lastChange: Math.max(head?.lastChange ?? 0, ...batches.map(({ batch }) => batch.to)),
+    clock: head?.clock ?? zero,
+    taken,
+    keys,
+    damage,
+  }
+}
+
+interface Head {
+  readonly schema: string
+  readonly epoch: Halves
+  readonly lsn: number
+  readonly lastChange: number
+  readonly clock: Halves
+  readonly digest: Halves
+  /** Rows by table. */
+  readonly counts: readonly number[]
+}
+
+function readHead(r: Reader): Head {
+  readFormat(r)
+  const schema = r.text(limits.schemaBytesMax, 'schema')
+  const epoch = readHalves(r)
+  const lsn = r.varint(Number.MAX_SAFE_INTEGER, 'log number')
+  const lastChange = r.varint(Number.MAX_SAFE_INTEGER, 'change')
+  const clock = readHalves(r)
+  const digest = readHalves(r)
+  const counts: number[] = []
+  for (let count = r.varint(limits.tablesMax, 'tables'); count > 0; count--)
+    counts.push(r.varint(limits.rowsMax, 'rows'))
+  return { schema, epoch, lsn, lastChange, clock, digest, counts }
+}
+
+function readFormat(r: Reader): void {
+  const found = r.u8()
+  if (found !== format)
+    throw new AtomikError('storage', `a record of format ${found}; this version reads format ${format}`)
+}
+
+function readState(
+  head: Head,
+  rows: readonly { table: number; number: number; key: string; r: Reader }[],
+  schema: Schema,
+  damage: string[],
+): StoredState | undefined {
+  if (head.schema !== schema.description) return undefined // another program's rows: they come again from the hub
+  const state = schema.layouts.map(() => ({ keys: [] as string[], words: [] as Int32Array[] }))
+  const check = new Reference(schema.layouts)
+  try {
+    for (const { table, number, key, r } of rows) {
+      const part = state[table]
+      if (part === undefined || part.keys.length !== number)
+        throw new AtomikError('storage', `row ${number} of table ${table} does not follow the one before`)
+      const words = new Int32Array(2 * schema.layouts[table].words)
+      r.beginSpans()
+      for (let i = 0; i < words.length; i += 2) {
+        r.span()
+        words[i] = r.low
+        words[i + 1] = r.high
+      }
+      r.endSpans()
+      part.keys.push(key)
+      part.words.push(words)
+      const one = new Delta(schema.layouts)
+      const at = one.tables[table].open(check.tables[table].open(key))
+      one.tables[table].words.set(words, at)
+      check.load(one)
+    }
+    if (
+      !sameLabel(check.fingerprint, head.digest) ||
+      state.some(({ keys }, table) => keys.length !== head.counts[table])
+    )
+      throw new AtomikError('storage', 'the rows do not add up to their digest: some are missing or old')
+  } catch (error) {
+    if (!(error instanceof AtomikError)) throw error
+    damage.push(error.message)
+    return undefined
+  }
+  return { lsn: head.lsn, epoch: head.epoch, rows: state }
+}
+
+function readBatch(r: Reader, schema: Schema, names: Reference) {
+  readFormat(r)
+  const description = r.text(limits.schemaBytesMax, 'schema hash')
+  if (description !== schema.hash)
+    throw new AtomikError(
+      'schema',
+      `changes wait here that were made under schema ${description}, not ${schema.hash}: open the store with that one and a hub first`,
+    )
+  const id = r.bytes(16).slice()
+  const base = r.varint(Number.MAX_SAFE_INTEGER, 'base')
+  const from = r.varint(Number.MAX_SAFE_INTEGER, 'from')
+  const to = from + r.varint(Number.MAX_SAFE_INTEGER - from, 'changes')
+  if (to === from || from < base) r.fail('malformed', 'the bounds of a batch')
+  const salt = readHalves(r)
+  const saltIsNew = r.u8() === 1
+  const before = readHalves(r)
+  const label = readHalves(r)
+  const { delta, named } = decodeDelta(
+    r,
+    schema.layouts,
+    {
+      rowNumbered: () => -1,
+      rowNamed: (table, key) => names.tables[table].find(key),
+      rowCount: table => names.tables[table].count,
+      knownRows: () => 0,
+      hasLiterals: true,
+      hasNumber: () => false,
+    },
+    noStamp,
+  )
+  if (!r.done) r.fail('malformed', 'bytes after the end of a batch')
+  for (const { table, key } of named) names.tables[table].open(key)
+  const digest = new Fingerprint()
+  digestDelta(
+    delta,
+    (table, row) => {
+      const { addresses } = names.tables[table]
+      return { low: addresses[2 * row], high: addresses[2 * row + 1] }
+    },
+    digest,
+  )
+  if (!sameLabel(label, nextLabel(before, salt, digest, to - base)))
+    throw new AtomikError('storage', 'a batch does not have the label its content gives')
+  const batch: PendingBatch = {
+    from,
+    to,
+    delta,
+    salt,
+    saltIsNew,
+    before,
+    label,
+    isHeld: false,
+    isSaved: true,
+    sentAtMs: undefined,
+    wasSent: true,
+    base: noStamp,
+  }
+  return { id, base, batch }
+}
+
+// ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What goes into the head's record besides what the store knows. */
+export interface Position {
+  readonly lsn: number
+  readonly epoch: Halves
+  readonly lastChange: number
+  readonly clock: Halves
+}
+
+/** Collects what one write must hold. */
+export class ReplicaStore implements OutboxJournal {
+  readonly #space: string
+  readonly #schema: Schema
+  readonly #reference: Reference
+  readonly #numbers: RowNumbers
+  readonly #dirtyRows: Set<number>[]
+  /** Batches to put, or to remove, by the change before them. */
+  #batches = new Map<number, { session: Session; batch: PendingBatch } | undefined>()
+  #taken = new Map<string, { id: Uint8Array; sequence: number }>()
+  /** Records of rows in the store, by table. */
+  readonly #stored: number[]
+  #removals: Uint8Array[] = []
+  #positionMoved = false
+  #writing:
+    | {
+        readonly rows: readonly (readonly number[])[]
+        readonly batches: ReadonlyMap<number, { session: Session; batch: PendingBatch } | undefined>
+        readonly taken: ReadonlyMap<string, { id: Uint8Array; sequence: number }>
+        readonly removals: Uint8Array[]
+        readonly stored: readonly number[]
+      }
+    | undefined
+  readonly #w = new Writer()
+
+  constructor(image: ReplicaImage, reference: Reference, numbers: RowNumbers) {
+    this.#space = image.space
+    this.#schema = image.schema
+    this.#reference = reference
+    this.#numbers = numbers
+    this.#dirtyRows = image.schema.layouts.map(() => new Set())
+    this.#stored = image.schema.layouts.map((_, table) => image.state?.rows[table].keys.length ?? 0)
+    const kind = spacePrefix(image.space).length
+    const kept = new Set(image.sessions.flatMap(({ batches }) => batches.map(({ from }) => from)))
+    this.#removals = image.keys.filter(key => {
+      const letter = String.fromCharCode(key[kind] ?? 0)
+      if (letter === 'R') return image.state === undefined
+      if (letter === 'S' || letter === 'T') return false
+      if (letter !== 'B' || key.length !== kind + 9) return true
+      const view = new DataView(key.buffer, key.byteOffset + kind + 1, 8)
+      return !kept.has(view.getUint32(0) * 2 ** 32 + view.getUint32(4))
+    })
+    this.#positionMoved = image.state === undefined
+  }
+
+  get isWriting(): boolean {
+    return this.#writing !== undefined
+  }
+
+  /** Own changes or their fate would be lost. */
+  get hasBatches(): boolean {
+    return this.#batches.size > 0 || this.#taken.size > 0
+  }
+
+  get hasStaged(): boolean {
+    return (
+      this.hasBatches ||
+      this.#positionMoved ||
+      this.#removals.length > 0 ||
+      this.#dirtyRows.some(rows => rows.size > 0)
+    )
+  }
+
+  put(session: Session, batch: PendingBatch): void {
+    this.#batches.set(batch.from, { session, batch })
+  }
+
+  remove(batch: PendingBatch): void {
+    this.#batches.set(batch.from, undefined)
+  }
+
+  /** A neighbour's batches up to this sequence are in ours. */
+  take(id: Uint8Array, sequence: number): void {
+    this.#taken.set(formatIncarnation(id), { id, sequence })
+  }
+
+  stageRows(delta: Delta): void {
+    for (let t = 0; t < delta.tables.length; t++) {
+      const { rows, count } = delta.tables[t]
+      for (let slot = 0; slot < count; slot++) this.#dirtyRows[t].add(rows[slot])
+    }
+    this.#positionMoved = true
+  }
+
+  stagePosition(): void {
+    this.#positionMoved = true
+  }
+
+  /** The reference was given up: rows get other numbers. */
+  stageAll(): void {
+    for (let t = 0; t < this.#dirtyRows.length; t++)
+      for (let row = 0; row < this.#reference.tables[t].count; row++) this.#dirtyRows[t].add(row)
+    this.#positionMoved = true
+  }
+
+  /** The puts of one write, in which everything staged moves together. */
+  write(position: Position): Put[] {
+    const puts: Put[] = this.#removals.map(key => ({ key, value: undefined }))
+    const w = this.#w
+    const rows = this.#dirtyRows.map(set => [...set])
+    for (const set of this.#dirtyRows) set.clear()
+    const stored = [...this.#stored]
+    for (let t = 0; t < rows.length; t++) {
+      for (const row of rows[t]) {
+        const number = this.#numbers.names.numberOf(t, row)
+        if (number < 0) continue
+        puts.push(this.#rowPut(w, t, row, number))
+      }
+      const count = this.#numbers.names.knownRows(t)
+      for (let number = count; number < this.#stored[t]; number++)
+        puts.push({ key: rowKey(this.#space, t, number), value: undefined })
+      this.#stored[t] = count
+    }
+    for (const [from, entry] of this.#batches) {
+      const key = u64Key(this.#space, 'B', from)
+      puts.push(entry === undefined ? { key, value: undefined } : this.#batchPut(w, key, entry))
+    }
+    for (const { id, sequence } of this.#taken.values()) {
+      w.reset()
+      w.varint(sequence)
+      puts.push(sealRecord(w, recordKey(this.#space, 'T', id)).put)
+    }
+    puts.push(this.#headPut(w, position))
+    this.#writing = { rows, batches: this.#batches, taken: this.#taken, removals: this.#removals, stored }
+    this.#batches = new Map()
+    this.#taken = new Map()
+    this.#removals = []
+    this.#positionMoved = false
+    return puts
+  }
+
+  /** The write is durable. */
+  written(): void {
+    for (const entry of this.#writing?.batches.values() ?? [])
+      if (entry !== undefined) entry.batch.isSaved = true
+    this.#writing = undefined
+  }
+
+  /** The write failed and nothing of it is there: all of it is staged again, but where something newer is. */
+  notWritten(): void {
+    const failed = this.#writing
+    if (failed === undefined) return
+    this.#writing = undefined
+    for (let t = 0; t < failed.rows.length; t++) for (const row of failed.rows[t]) this.#dirtyRows[t].add(row)
+    this.#batches = new Map([...failed.batches, ...this.#batches])
+    this.#taken = new Map([...failed.taken, ...this.#taken])
+    this.#removals = [...failed.removals, ...this.#removals]
+    for (let t = 0; t < failed.stored.length; t++)
+      this.#stored[t] = Math.max(this.#stored[t], failed.stored[t])
+    this.#positionMoved = true
+  }
+
+  #rowPut(w: Writer, t: number, row: number, number: number): Put {
+    const { words, layout, keys } = this.#reference.tables[t]
+    w.reset()
+    w.text(keys[row])
+    const at = row * 2 * layout.words
+    w.beginSpans()
+    for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
+    return sealRecord(w, rowKey(this.#space, t, number)).put
+  }
+
+  #batchPut(w: Writer, key: Uint8Array, { session, batch }: { session: Session; batch: PendingBatch }): Put {
+    w.reset()
+    w.u8(format)
+    w.text(this.#schema.hash)
+    w.bytes(session.id)
+    w.varint(session.base)
+    w.varint(batch.from)
+    w.varint(batch.to - batch.from)
+    w.u64(batch.salt.low, batch.salt.high)
+    w.u8(batch.saltIsNew ? 1 : 0)
+    w.u64(batch.before.low, batch.before.high)
+    w.u64(batch.label.low, batch.label.high)
+    encodeDelta(w, batch.delta, namesByKey(this.#numbers.names.keyOf), noStamp)
+    return sealRecord(w, key).put
+  }
+
+  #headPut(w: Writer, { lsn, epoch, lastChange, clock }: Position): Put {
+    const { low, high } = this.#reference.fingerprint
+    w.reset()
+    w.u8(format)
+    w.text(this.#schema.description)
+    w.u64(epoch.low, epoch.high)
+    w.varint(lsn)
+    w.varint(lastChange)
+    w.u64(clock.low, clock.high)
+    w.u64(low, high)
+    w.varint(this.#stored.length)
+    for (const count of this.#stored) w.varint(count)
+    return sealRecord(w, recordKey(this.#space, 'S')).put
+  }
+}
