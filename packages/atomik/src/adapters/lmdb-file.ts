@@ -37,12 +37,30 @@ export function requireWholeFile(path: string): void {
   throw new AtomikError('storage', `${file} is cut short: it has ${size} bytes of ${bytes}`)
 }
 
-/** Reads everything in a process of its own. */
-function isReadable(path: string): boolean {
+/**
+ * Reads a whole store in a process of its own: damage in LMDB's own pages can take a reader down, and better that one.
+ * @throws AtomikError `storage` when it cannot be read to its end, or nothing more be written
+ */
+export function checkStore(path: string): void {
+  requireWholeFile(path)
+  if (fileOf(path) !== undefined && !isReadable(path, true))
+    throw new AtomikError(
+      'storage',
+      `the store ${path} is damaged: it cannot be read to its end, or not written`,
+    )
+}
+
+/** Reads everything in a process of its own; and allocates pages there, which it gives back. */
+function isReadable(path: string, allocates = false): boolean {
   const script = `
-    import { open } from ${JSON.stringify(import.meta.resolve('lmdb'))}
-    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary', readOnly: true })
-    for (const { key, value } of database.getRange({})) if (key === value) break`
+    import { ABORT, open } from ${JSON.stringify(import.meta.resolve('lmdb'))}
+    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary', readOnly: ${!allocates} })
+    for (const { key, value } of database.getRange({})) if (key === value) break
+    if (${allocates}) database.transactionSync(() => {
+      for (let i = 0; i < 64; i++) database.putSync(Uint8Array.of(255, 255, i), new Uint8Array(2000))
+      return ABORT
+    })
+    process.exit(0)`
   const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
   return status === 0
 }

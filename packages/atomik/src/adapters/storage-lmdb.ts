@@ -8,6 +8,8 @@ import type { Put, Storage } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
 import { requireWholeFile } from './lmdb-file.ts'
 
+export { checkStore } from './lmdb-file.ts'
+
 /** The part of `lmdb` used here. The package is an optional peer: install it where you open a store. */
 interface LmdbDatabase {
   getRange(options: {
