@@ -11,10 +11,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 const rooms = {
   algebra: [],
+  blocks: [],
   wire: ['algebra'],
   schema: ['algebra', 'wire'],
   engine: ['algebra', 'wire', 'schema'],
-  adapters: ['engine', 'wire'],
+  adapters: ['blocks', 'engine', 'wire'],
   client: ['adapters', 'engine', 'schema', 'wire'],
 }
 const packages = {

@@ -7,6 +7,8 @@ export const limits = {
   widthBitsMax: 4096,
   /** Contexts in one table of the algebra. */
   contextsMax: 2 ** 26,
+  /** Bytes for blocks in one memory: what 32 bits address, less a page for the kernels' own tables and scratch. */
+  blockMemoryBytesMax: 2 ** 32 - 2 ** 18,
   /** Tables in one space. */
   tablesMax: 64,
   /** Fields in one table. */

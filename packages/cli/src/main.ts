@@ -10,6 +10,7 @@ import { demoCommand } from './demo.ts'
 import { inspectCommand } from './inspect.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
+import { topCommand } from './top.ts'
 import { wasteCommand } from './waste.ts'
 
 const program = new Command('atomik')
@@ -24,6 +25,7 @@ for (const command of [
   inspectCommand(),
   benchCommand(),
   demoCommand(),
+  topCommand(),
   wasteCommand(),
 ])
   program.addCommand(command)

@@ -425,7 +425,10 @@ export class Hub {
 
   #http(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const cut = /^\/connections\/(\d{1,15})$/.exec(path)?.[1]
+    if (request.method === 'DELETE' && cut !== undefined && this.#originAllowed(request)) {
+      this.#cut(request, response, Number(cut)).catch(error => answer(response, 500, `${error}\n`))
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'only GET is served here\n')
     } else if (!this.#hostAllowed(request)) {
       answer(response, 421, 'this hub answers to the names of this machine only\n')
@@ -442,28 +445,56 @@ export class Hub {
     }
   }
 
-  async #mayRead(request: IncomingMessage, space: string): Promise<boolean> {
+  /** What the bearer of the request may do in a space; undefined when not even read. */
+  async #grantOf(request: IncomingMessage, space: string): Promise<Principal | undefined> {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    return (await this.#access.authenticate(token, space)) !== undefined
+    return await this.#access.authenticate(token, space)
   }
 
   /** Figures name all spaces, so they are for those with a right to all. */
   async #measure(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!(await this.#mayRead(request, ''))) answer(response, 401, 'a token is required\n')
+    if ((await this.#grantOf(request, '')) === undefined) answer(response, 401, 'a token is required\n')
     else answer(response, 200, await this.metrics.registry.metrics(), this.metrics.registry.contentType)
+  }
+
+  /** Closes a client's connection: who may write its space may do that. The client comes back by itself. */
+  async #cut(request: IncomingMessage, response: ServerResponse, id: number): Promise<void> {
+    const client = this.#clients.get(id)
+    const space = client?.host?.space.name
+    if (client === undefined || space === undefined) answer(response, 404, 'there is no such connection\n')
+    else if ((await this.#grantOf(request, space))?.rows !== 'all')
+      answer(response, 401, 'a token that may write is required\n')
+    else {
+      this.log.info({ client: id, space }, 'cut by an operator')
+      client.close(4004, 'cut by an operator')
+      answer(response, 200, 'cut\n')
+    }
   }
 
   /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
   async #describe(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const spaces: unknown[] = []
     for (const [name, { space }] of this.spaces) {
-      if (!(await this.#mayRead(request, name))) continue
+      const grant = await this.#grantOf(request, name)
+      if (grant === undefined) continue
       spaces.push({
         name,
         schema: space.schema.description,
         schemaHash: space.schema.hash,
         lsn: space.durableLsn,
         readers: space.connectionCount,
+        writable: grant.rows !== 'none',
+        connections: [...space.readers()].flatMap(({ connection, lag }) => {
+          const client = this.#clients.get(connection)
+          if (client === undefined) return []
+          return {
+            id: connection,
+            lsn: space.durableLsn - lag,
+            backlogBytes: client.socket.bufferedAmount,
+            sentBytes: client.tcp.bytesWritten,
+            receivedBytes: client.tcp.bytesRead,
+          }
+        }),
         rows: Object.fromEntries(
           space.schema.names.map((table, t) => [table, space.reference.tables[t].count]),
         ),

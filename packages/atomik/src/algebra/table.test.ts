@@ -42,6 +42,8 @@ function codeOf(play: () => unknown): ErrorCode | 'none' {
 }
 
 const contexts = 3
+const joined = ({ low, high }: { low: number; high: number }) =>
+  (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 
 /** Plays random operations on both and compares what they return, and every context at the end. */
 function play(
@@ -61,6 +63,15 @@ function play(
     else if (kind === 4 && width <= 64) {
       table.accumHalves(address, Number(word & 0xffff_ffffn), Number(word >> 32n))
       plain.accum(address, word)
+    } else if (kind === 6 && width <= 64) {
+      table.readHalves(address)
+      expect(joined(table)).toBe(plain.read(address))
+    } else if (kind === 7 && width <= 64) {
+      table.swapHalves(address)
+      expect(joined(table)).toBe(plain.swap(address))
+    } else if (kind === 8 && width <= 64) {
+      table.loadHalves(address, Number(word & 0xffff_ffffn) | 0, Number(word >> 32n))
+      plain.load(address, word)
     } else if (kind === 5 && lane !== 'max') {
       table.rollback(address, word)
       plain.accum(address, plainInverse(lane, width, word) ?? 0n)
@@ -76,7 +87,7 @@ describe.each(lanes)('the %s lane', lane => {
   it('agrees with the blackboard at every width', () => {
     for (const width of widths) {
       const steps = fc.array(
-        fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: contexts - 1 }), wordOf(width)),
+        fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: contexts - 1 }), wordOf(width)),
         {
           maxLength: 24,
         },
@@ -96,7 +107,7 @@ describe.each(lanes)('the %s lane', lane => {
           fc.constant(width),
           fc.array(
             fc.tuple(
-              fc.integer({ min: 0, max: 9 }),
+              fc.integer({ min: 0, max: 12 }),
               fc.integer({ min: 0, max: contexts - 1 }),
               wordOf(width),
             ),
@@ -196,6 +207,64 @@ describe.each(lanes)('the %s lane', lane => {
     expect(table.swap(1)).toBe(before)
     expect(codeOf(() => table.load(1, top(width)))).toBe('none')
     expect(table.read(1)).toBe(top(width))
+  })
+})
+
+describe('a context in halves', () => {
+  it('agrees with the blackboard at every width up to 64, mixed with bigints', () => {
+    for (const lane of lanes)
+      for (const width of [1, 5, 31, 32, 33, 63, 64]) {
+        const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 8 }), wordOf(width)), { maxLength: 20 })
+        fc.assert(
+          fc.property(steps, steps => {
+            const word = new AtomikContext(width, lane)
+            const other = new AtomikContext(width, lane)
+            const plain = new PlainTable(lane, width)
+            for (const [kind, value] of steps) {
+              const [low, high] = [Number(value & 0xffff_ffffn), Number(value >> 32n)]
+              if (kind === 0) {
+                word.loadHalves(low, high)
+                plain.load(0, value)
+              } else if (kind === 1) {
+                word.swapHalves()
+                expect(joined(word)).toBe(plain.swap(0))
+              } else if (kind === 2) {
+                word.readHalves()
+                expect(joined(word)).toBe(plain.read(0))
+              } else if (kind === 3) expect(word.swap(value)).toBe(plain.swap(0, value))
+              else {
+                if (kind === 4) word.accum(value)
+                else if (kind === 5) word.accumHalves(low | 0, high | 0)
+                else if (kind === 6) {
+                  other.swap(0n)
+                  other.accumHalves(low, high)
+                  word.merge(other)
+                } else word.accumHalves(low, high)
+                plain.accum(0, value)
+              }
+            }
+            expect(word.read()).toBe(plain.read(0))
+          }),
+          { numRuns: 40, seed: width },
+        )
+      }
+  })
+  it('refuses what does not fit, and keeps what it had', () => {
+    for (const width of [1, 31, 32, 33, 63]) {
+      const word = new AtomikContext(width)
+      word.accumHalves(1, 0)
+      const over = top(width) + 1n
+      const halves = [Number(over & 0xffff_ffffn), Number(over >> 32n)] as const
+      expect(codeOf(() => word.accumHalves(...halves))).toBe('width')
+      expect(codeOf(() => word.loadHalves(...halves))).toBe('width')
+      expect(codeOf(() => word.accumHalves(0.5, 0))).toBe('width')
+      expect(codeOf(() => word.accumHalves(0, 2 ** 32))).toBe('width')
+      expect(codeOf(() => word.accumHalves(Number.NaN, 0))).toBe('width')
+      expect(word.read()).toBe(1n)
+    }
+    const wide = new AtomikContext(65)
+    for (const play of [() => wide.accumHalves(1, 0), () => wide.readHalves(), () => wide.swapHalves()])
+      expect(codeOf(play)).toBe('range')
   })
 })
 

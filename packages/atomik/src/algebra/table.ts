@@ -33,9 +33,15 @@ export class AtomikTable {
   readonly contexts: number
   readonly width: number
   readonly lane: Lane
+  /** State of the last `readHalves` or `swapHalves`, as signed 32-bit halves. */
+  low = 0
+  high = 0
   readonly #halves: number
   /** Bits allowed in the most significant half. */
   readonly #topMask: number
+  /** Bits not allowed in the two halves of a delta; all, where `accumHalves` has no short way. */
+  readonly #lowExcess: number
+  readonly #highExcess: number
   readonly #reference: Int32Array
   readonly #accumulator: Int32Array
   readonly #scratch: Int32Array
@@ -56,8 +62,12 @@ export class AtomikTable {
     this.width = width
     this.lane = lane
     this.#topMask = width % 32 === 0 ? -1 : 2 ** (width % 32) - 1
+    const short = lane === 'xor' && this.#halves <= 2
+    this.#lowExcess = !short ? -1 : this.#halves === 1 ? ~this.#topMask : 0
+    this.#highExcess = !short || this.#halves === 1 ? -1 : ~this.#topMask
     this.#reference = new Int32Array(contexts * this.#halves)
-    this.#accumulator = new Int32Array(contexts * this.#halves)
+    // One half more: a context of one half has a high half of zero behind it, and the short way of accumHalves needs no branch.
+    this.#accumulator = new Int32Array(contexts * this.#halves + 1)
     this.#scratch = new Int32Array(this.#halves)
     this.#end = 1n << BigInt(width)
   }
@@ -87,25 +97,58 @@ export class AtomikTable {
 
   /**
    * ACCUM without a bigint, for widths up to 64: the low and the high 32 bits, as signed or unsigned integers.
-   * @throws AtomikError `range` (address, or a context wider than 64 bits), `width` (bits above the width, no integer)
+   * @throws AtomikError `range` (address, or a context wider than 64 bits and a delta that is not 0), `width` (bits above the width,
+   * no integer)
    */
   accumHalves(address: number, low: number, high: number): void {
-    const at = this.#at(address)
-    if (this.#halves > 2)
-      throw new AtomikError('range', `accumHalves serves widths up to 64, not ${this.width}`)
-    if (((low | 0) !== low && low >>> 0 !== low) || ((high | 0) !== high && high >>> 0 !== high))
-      throw new AtomikError('width', `expected two halves of 32 bits, got ${low} and ${high}`)
-    const excess = this.#halves === 1 ? high | (low & ~this.#topMask) : high & ~this.#topMask
-    if (excess !== 0) throw new AtomikError('width', `delta is wider than ${this.width} bits`)
-    const accumulator = this.#accumulator
-    if (this.lane === 'xor') {
-      accumulator[at] ^= low
-      if (this.#halves === 2) accumulator[at + 1] ^= high
+    const l = low | 0
+    const h = high | 0
+    if (
+      ((l & this.#lowExcess) | (h & this.#highExcess)) === 0 &&
+      (l === low || l >>> 0 === low) &&
+      (h === high || h >>> 0 === high) &&
+      address >>> 0 === address &&
+      address < this.contexts
+    ) {
+      const at = address * this.#halves
+      const accumulator = this.#accumulator
+      accumulator[at] ^= l
+      accumulator[at + 1] ^= h
       return
     }
-    this.#scratch[0] = low
-    if (this.#halves === 2) this.#scratch[1] = high
-    this.#fold(accumulator, at, this.#scratch, 0)
+    const at = this.#at(address)
+    this.#parseHalves(low, high)
+    this.#fold(this.#accumulator, at, this.#scratch, 0)
+  }
+
+  /** LOAD, as `accumHalves` takes words. @throws AtomikError as `accumHalves` */
+  loadHalves(address: number, low: number, high: number): void {
+    const at = this.#at(address)
+    this.#parseHalves(low, high)
+    for (let half = 0; half < this.#halves; half++) {
+      this.#reference[at + half] = this.#scratch[half]
+      this.#accumulator[at + half] = 0
+    }
+  }
+
+  /**
+   * READ without a bigint, for widths up to 64: into `low` and `high`.
+   * @throws AtomikError `range` (address, or a context wider than 64 bits)
+   */
+  readHalves(address: number): void {
+    const at = this.#at(address)
+    this.#refuseWide()
+    const scratch = this.#scratch
+    for (let half = 0; half < this.#halves; half++) scratch[half] = this.#reference[at + half]
+    this.#fold(scratch, 0, this.#accumulator, at)
+    this.low = scratch[0]
+    this.high = this.#halves === 1 ? 0 : scratch[1]
+  }
+
+  /** SWAP without a bigint: the state, into `low` and `high`, becomes the reference. @throws AtomikError as `readHalves` */
+  swapHalves(address: number): void {
+    this.readHalves(address)
+    this.loadHalves(address, this.low, this.high)
   }
 
   /**
@@ -161,8 +204,8 @@ export class AtomikTable {
       for (let half = 0; half < to.length; half++) to[half] ^= from[half]
       return
     }
-    for (let at = 0; at < this.#accumulator.length; at += this.#halves)
-      this.#fold(this.#accumulator, at, other.#accumulator, at)
+    const end = this.contexts * this.#halves
+    for (let at = 0; at < end; at += this.#halves) this.#fold(to, at, from, at)
   }
 
   #at(address: number): number {
@@ -205,6 +248,21 @@ export class AtomikTable {
       carry = sum >= 2 ** 32 ? 1 : 0
     }
     word[word.length - 1] &= this.#topMask
+  }
+
+  #refuseWide(): void {
+    if (this.#halves > 2) throw new AtomikError('range', `halves serve widths up to 64, not ${this.width}`)
+  }
+
+  /** Writes (low, high) into the scratch word, or refuses it. */
+  #parseHalves(low: number, high: number): void {
+    this.#refuseWide()
+    if (((low | 0) !== low && low >>> 0 !== low) || ((high | 0) !== high && high >>> 0 !== high))
+      throw new AtomikError('width', `expected two halves of 32 bits, got ${low} and ${high}`)
+    const excess = this.#halves === 1 ? high | (low & ~this.#topMask) : high & ~this.#topMask
+    if (excess !== 0) throw new AtomikError('width', `delta is wider than ${this.width} bits`)
+    this.#scratch[0] = low
+    if (this.#halves === 2) this.#scratch[1] = high
   }
 
   /** Writes `value` into the scratch word, or refuses it. */
@@ -250,10 +308,20 @@ export class AtomikTable {
  */
 export class AtomikContext {
   readonly #table: AtomikTable
+  /** Deltas of `accumHalves` in the `xor` lane since the table last took them in: fields are faster than an array's elements. */
+  #pendingLow = 0
+  #pendingHigh = 0
+  /** Bits not allowed in a delta; all, where `accumHalves` has no short way. */
+  readonly #lowExcess: number
+  readonly #highExcess: number
 
   /** @throws AtomikError `range` for a width outside 1…4,096 or an unknown lane */
   constructor(width = 64, lane: Lane = 'xor') {
     this.#table = new AtomikTable(1, { width, lane })
+    const short = lane === 'xor' && width <= 64
+    const excess = (bits: number) => (bits >= 32 ? 0 : bits <= 0 ? -1 : -(2 ** bits) | 0)
+    this.#lowExcess = short ? excess(width) : -1
+    this.#highExcess = short ? excess(width - 32) : -1
   }
 
   get width(): number {
@@ -264,9 +332,23 @@ export class AtomikContext {
     return this.#table.lane
   }
 
+  /** State of the last `readHalves` or `swapHalves`, as signed 32-bit halves. */
+  get low(): number {
+    return this.#table.low
+  }
+
+  get high(): number {
+    return this.#table.high
+  }
+
   /** LOAD. @throws AtomikError `width` */
   load(value: bigint): void {
-    this.#table.load(0, value)
+    this.#settled().load(0, value)
+  }
+
+  /** LOAD without a bigint. @throws AtomikError as `accumHalves` */
+  loadHalves(low: number, high: number): void {
+    this.#settled().loadHalves(0, low, high)
   }
 
   /** ACCUM. @throws AtomikError `width` */
@@ -274,14 +356,43 @@ export class AtomikContext {
     this.#table.accum(0, delta)
   }
 
+  /**
+   * ACCUM without a bigint, for widths up to 64: the low and the high 32 bits, as signed or unsigned integers.
+   * @throws AtomikError `range` (a context wider than 64 bits and a delta that is not 0), `width` (bits above the width, no integer)
+   */
+  accumHalves(low: number, high: number): void {
+    const l = low | 0
+    const h = high | 0
+    if (
+      ((l & this.#lowExcess) | (h & this.#highExcess)) === 0 &&
+      (l === low || l >>> 0 === low) &&
+      (h === high || h >>> 0 === high)
+    ) {
+      this.#pendingLow ^= l
+      this.#pendingHigh ^= h
+      return
+    }
+    this.#table.accumHalves(0, low, high)
+  }
+
   /** READ: the state, reference ⊙ accumulator. */
   read(): bigint {
-    return this.#table.read(0)
+    return this.#settled().read(0)
+  }
+
+  /** READ into `low` and `high`. @throws AtomikError `range` (a context wider than 64 bits) */
+  readHalves(): void {
+    this.#settled().readHalves(0)
   }
 
   /** SWAP: the state; it, or `newReference` when given (zero included), becomes the reference. @throws AtomikError `width` */
   swap(newReference?: bigint): bigint {
-    return this.#table.swap(0, newReference)
+    return this.#settled().swap(0, newReference)
+  }
+
+  /** SWAP into `low` and `high`. @throws AtomikError `range` (a context wider than 64 bits) */
+  swapHalves(): void {
+    this.#settled().swapHalves(0)
   }
 
   /** Undoes one earlier delta. @throws AtomikError `lane`, `width` */
@@ -291,6 +402,16 @@ export class AtomikContext {
 
   /** Folds in what the other context accumulated since a common reference. @throws AtomikError `range` */
   merge(other: AtomikContext): void {
-    this.#table.merge(other.#table)
+    this.#table.merge(other.#settled())
+  }
+
+  /** The table with nothing pending. */
+  #settled(): AtomikTable {
+    if ((this.#pendingLow | this.#pendingHigh) !== 0) {
+      this.#table.accumHalves(0, this.#pendingLow, this.#pendingHigh)
+      this.#pendingLow = 0
+      this.#pendingHigh = 0
+    }
+    return this.#table
   }
 }

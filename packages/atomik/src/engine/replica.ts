@@ -107,8 +107,9 @@ const zero: Halves = { low: 0, high: 0 }
 const earlyFramesMax = 256
 /** Longest wait for the answer to a greeting. */
 const greetingMsMax = 60_000
-/** How often the hub is told what we have, while that changes. */
+/** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
+const haveEntries = 256
 
 export class Replica {
   readonly schema: Schema
@@ -367,7 +368,7 @@ export class Replica {
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
     const { confirmed, confirmedSequence } = this.#outbox
-    if (nowMs - this.#haveAtMs < haveMs) return
+    if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn

@@ -1,0 +1,254 @@
+/**
+ * Sparse blocks: lengths of the runs of zero words, Rice-coded, beside the words that are not zero.
+ *
+ *   encoding  varint words, then for each 65,536 words (the last part may be short):
+ *   part      varint count of non-zero words; when it is not 0:
+ *             byte    k | (width − 1) << 5
+ *             words   count × width bytes, least significant first: `width` is the fewest that hold each of them
+ *             runs    for each word the zeros before it, as Rice code: ⌊zeros / 2^k⌋ 0-bits, a 1-bit, the k low bits;
+ *                     bits fill bytes from the least significant; the last byte is padded with 0-bits
+ *
+ * k = ⌊log₂((n − count) / count)⌋ for n words in the part, at least 0: within 0.05 bits of the best for random positions, and a plain
+ * bitmap when every second word has changed. One block has one encoding, and `apply` refuses every other.
+ */
+
+export const partWords: u32 = 65_536
+
+/** k for `count` non-zero words among `words`. */
+function riceBits(words: u32, count: u32): u32 {
+  const ratio = (words - count) / count
+  return ratio === 0 ? 0 : 31 - clz<u32>(ratio)
+}
+
+/**
+ * Encodes `words` words at `from` to `to`, at most `capacity` bytes (8 bytes beyond the encoding may be overwritten within it).
+ * `scratch`: 131,072 bytes. @returns bytes, or −1 when they might not fit
+ */
+export function encode(from: usize, words: u32, to: usize, capacity: usize, scratch: usize): i32 {
+  if (capacity < 5) return -1
+  const limit = to + capacity
+  let at = putVarint(to, words)
+  for (let done: u32 = 0; done < words; done += partWords) {
+    const part = min<u32>(words - done, partWords)
+    const base = from + ((<usize>done) << 3)
+    const count = collect(base, part, scratch)
+    if (at + 4 > limit) return -1
+    at = putVarint(at, count)
+    if (count === 0) continue
+    const indexesEnd = scratch + ((<usize>count) << 1)
+    let all: u64 = 0
+    for (let index = scratch; index < indexesEnd && all >> 56 === 0; index += 2)
+      all |= load<u64>(base + ((<usize>load<u16>(index)) << 3))
+    const width: u32 = 8 - (<u32>clz<u64>(all) >> 3)
+    const k = riceBits(part, count)
+    const bits = count * (k + 1) + ((part - count) >> k)
+    if (at + 1 + <usize>(count * width) + ((bits + 7) >> 3) + 8 > limit) return -1
+    store<u8>(at, k | ((width - 1) << 5))
+    at++
+    for (let index = scratch; index < indexesEnd; index += 2) {
+      store<u64>(at, load<u64>(base + ((<usize>load<u16>(index)) << 3)))
+      at += width
+    }
+    at = putRuns(at, scratch, indexesEnd, k)
+  }
+  return <i32>(at - to)
+}
+
+function putVarint(at: usize, value: u32): usize {
+  while (value >= 0x80) {
+    store<u8>(at++, value | 0x80)
+    value >>= 7
+  }
+  store<u8>(at, value)
+  return at + 1
+}
+
+/** Writes the indexes of all words that are not zero as 16 bits each. @returns how many */
+function collect(at: usize, words: u32, indexes: usize): u32 {
+  let to = indexes
+  let i: u32 = 0
+  if (ASC_FEATURE_SIMD) {
+    const zero = i64x2.splat(0)
+    const unrolled = words & ~15
+    while (i < unrolled) {
+      const a = v128.load(at)
+      const b = v128.load(at, 16)
+      const c = v128.load(at, 32)
+      const d = v128.load(at, 48)
+      const e = v128.load(at, 64)
+      const f = v128.load(at, 80)
+      const g = v128.load(at, 96)
+      const h = v128.load(at, 112)
+      if (
+        v128.any_true(v128.or(v128.or(v128.or(a, b), v128.or(c, d)), v128.or(v128.or(e, f), v128.or(g, h))))
+      ) {
+        // One bit a word: sixteen comparisons narrowed to bytes.
+        const ab = v128.shuffle<i32>(i64x2.eq(a, zero), i64x2.eq(b, zero), 0, 2, 4, 6)
+        const cd = v128.shuffle<i32>(i64x2.eq(c, zero), i64x2.eq(d, zero), 0, 2, 4, 6)
+        const ef = v128.shuffle<i32>(i64x2.eq(e, zero), i64x2.eq(f, zero), 0, 2, 4, 6)
+        const gh = v128.shuffle<i32>(i64x2.eq(g, zero), i64x2.eq(h, zero), 0, 2, 4, 6)
+        const low = i16x8.narrow_i32x4_s(ab, cd)
+        const high = i16x8.narrow_i32x4_s(ef, gh)
+        let changed: u32 = ~i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) & 0xffff
+        do {
+          store<u16>(to, i + ctz<u32>(changed))
+          to += 2
+          changed &= changed - 1
+        } while (changed !== 0)
+      }
+      at += 128
+      i += 16
+    }
+  } else {
+    const unrolled = words & ~3
+    while (i < unrolled) {
+      if ((load<u64>(at) | load<u64>(at, 8) | (load<u64>(at, 16) | load<u64>(at, 24))) !== 0)
+        for (let word: u32 = 0; word < 4; word++)
+          if (load<u64>(at + ((<usize>word) << 3)) !== 0) {
+            store<u16>(to, i + word)
+            to += 2
+          }
+      at += 32
+      i += 4
+    }
+  }
+  while (i < words) {
+    if (load<u64>(at) !== 0) {
+      store<u16>(to, i)
+      to += 2
+    }
+    at += 8
+    i++
+  }
+  return <u32>((to - indexes) >> 1)
+}
+
+/** Rice codes of the runs before each index. May write 7 bytes past the end that it returns. */
+function putRuns(at: usize, indexes: usize, indexesEnd: usize, k: u32): usize {
+  let pending: u64 = 0
+  let filled: u64 = 0
+  let next: u32 = 0
+  const mask: u32 = (1 << k) - 1
+  while (indexes < indexesEnd) {
+    const index = <u32>load<u16>(indexes)
+    const zeros = index - next
+    next = index + 1
+    indexes += 2
+    let ones = <u64>(zeros >> k)
+    if (ones > 32) {
+      filled += ones
+      ones = 0
+      while (filled >= 8) {
+        store<u8>(at++, pending)
+        pending >>= 8
+        filled -= 8
+      }
+    }
+    const code = (<u64>1 | ((<u64>(zeros & mask)) << 1)) << ones
+    pending |= code << filled
+    filled += ones + 1 + k
+    store<u64>(at, pending)
+    at += <usize>(filled >> 3)
+    pending >>= filled & ~7
+    filled &= 7
+  }
+  return filled === 0 ? at : at + 1
+}
+
+/**
+ * `to ⊕=` the block encoded in the `bytes` bytes at `from`; 8 readable bytes follow them.
+ * @returns −1, or the offset of the first byte that is wrong (`bytes` when they end too early); then nothing has changed
+ */
+export function apply(to: usize, words: u32, from: usize, bytes: u32): i32 {
+  const wrong = applyUpTo(to, words, from, bytes)
+  // Applied once more up to the same place, the words before it cancel.
+  if (wrong >= 0) applyUpTo(to, words, from, bytes)
+  return wrong
+}
+
+function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
+  const end = from + bytes
+  const first = getVarint(from, end)
+  if (first < 0) return first === truncated ? bytes : 0
+  if (<u32>first !== words) return 0
+  let at = from + varintBytes(words)
+  for (let done: u32 = 0; done < words; done += partWords) {
+    const part = min<u32>(words - done, partWords)
+    const base = to + ((<usize>done) << 3)
+    const got = getVarint(at, end)
+    if (got === truncated) return bytes
+    const count = <u32>got
+    if (got < 0 || count > part) return <i32>(at - from)
+    at += varintBytes(count)
+    if (count === 0) continue
+    if (at === end) return bytes
+    const head = <u32>load<u8>(at)
+    const k = head & 31
+    const width = (head >> 5) + 1
+    if (k !== riceBits(part, count)) return <i32>(at - from)
+    const headAt = at
+    at++
+    if (end - at < <usize>(count * width)) return bytes
+    const runs = at + count * width
+    const bitsEnd = (<u64>(end - runs)) << 3
+    const keep: u64 = ~(<u64>0) >> (64 - (width << 3))
+    const mask: u64 = ((<u64>1) << k) - 1
+    let all: u64 = 0
+    let bit: u64 = 0
+    let index: u32 = 0
+    for (let i: u32 = 0; i < count; i++) {
+      const codeAt = bit
+      let window = load<u64>(runs + <usize>(bit >> 3)) >> (bit & 7)
+      let zeros: u64 = 0
+      // Each 0-bit stands for 2^k zero words, so the end of the part bounds their number.
+      while (<u32>window === 0 && bit < bitsEnd && zeros << k < part) {
+        zeros += 32
+        bit += 32
+        window = load<u64>(runs + <usize>(bit >> 3)) >> (bit & 7)
+      }
+      const more = ctz<u64>(window)
+      zeros += more
+      if (index + (min<u64>(zeros, bitsEnd - codeAt) << k) >= part)
+        return <i32>(runs - from + <usize>(codeAt >> 3))
+      bit = codeAt + zeros + 1 + k
+      if (bit > bitsEnd) return bytes
+      index += <u32>((zeros << k) | ((window >> (more + 1)) & mask))
+      if (index >= part) return <i32>(runs - from + <usize>(codeAt >> 3))
+      const word = load<u64>(at) & keep
+      if (word === 0) return <i32>(at - from)
+      all |= word
+      const target = base + ((<usize>index) << 3)
+      store<u64>(target, load<u64>(target) ^ word)
+      at += width
+      index++
+    }
+    if (all >> ((width - 1) << 3) === 0) return <i32>(headAt - from)
+    if ((bit & 7) !== 0 && <u32>load<u8>(runs + <usize>(bit >> 3)) >> <u32>(bit & 7) !== 0)
+      return <i32>(runs - from + <usize>(bit >> 3))
+    at = runs + <usize>((bit + 7) >> 3)
+  }
+  return at === end ? -1 : <i32>(at - from)
+}
+
+const truncated: i64 = -2
+
+/** @returns the number, −1 when it is not the shortest or above 32 bits, `truncated` when the bytes end */
+function getVarint(at: usize, end: usize): i64 {
+  let value: u64 = 0
+  for (let shift: u64 = 0; shift < 35; shift += 7) {
+    if (at === end) return truncated
+    const byte = <u64>load<u8>(at++)
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) return (byte === 0 && shift > 0) || value > 0xffff_ffff ? -1 : <i64>value
+  }
+  return -1
+}
+
+function varintBytes(value: u32): u32 {
+  let bytes: u32 = 1
+  while (value >= 0x80) {
+    value >>= 7
+    bytes++
+  }
+  return bytes
+}
