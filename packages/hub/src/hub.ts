@@ -460,7 +460,7 @@ export class Hub {
   /** Closes a client's connection: who may write its space may do that. The client comes back by itself. */
   async #cut(request: IncomingMessage, response: ServerResponse, id: number): Promise<void> {
     const client = this.#clients.get(id)
-    const space = client?.host?.space.name
+    const space = client?.host?.name
     if (client === undefined || space === undefined) answer(response, 404, 'there is no such connection\n')
     else if ((await this.#grantOf(request, space))?.rows !== 'all')
       answer(response, 401, 'a token that may write is required\n')
