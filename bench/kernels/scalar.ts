@@ -3,21 +3,10 @@ import { AtomikContext, AtomikTable } from 'atomik'
 import { BlockMemory } from 'atomik/blocks'
 import type { Figure } from '../harness/section.ts'
 import { type Measured, ratioBar, type Setting } from './kernels.ts'
-import { type Case, inC, measure } from './rounds.ts'
+import { type Case, inC, measure, ours } from './rounds.ts'
 
 /** Deltas of one run. */
 const calls = 100_000
-
-function timed(row: string, work: () => void): Case {
-  return {
-    row,
-    run(times) {
-      const startedAt = performance.now()
-      for (let i = 0; i < times; i++) work()
-      return (performance.now() - startedAt) / 1000
-    },
-  }
-}
 
 /** Functions of their own, so that each loop is compiled for the one class it sees. */
 function intoContext(context: AtomikContext): void {
@@ -48,10 +37,10 @@ export async function accumTable(setting: Setting): Promise<Measured> {
   const memory = new BlockMemory({ bytes: 8 * calls })
   const deltas = memory.allocate(calls)
   const cases: Case[] = [
-    timed('AtomikContext.accumHalves', () => intoContext(context)),
-    timed('AtomikTable.accumHalves', () => intoTable(table)),
-    timed('AtomikContext.accum, with a bigint', () => asBigint(wide)),
-    timed('BlockMemory.fold, all in one call', () => memory.fold(deltas)),
+    ours('AtomikContext.accumHalves', () => intoContext(context)),
+    ours('AtomikTable.accumHalves', () => intoTable(table)),
+    ours('AtomikContext.accum, with a bigint', () => asBigint(wide)),
+    ours('BlockMemory.fold, all in one call', () => memory.fold(deltas)),
   ]
   if (c !== undefined) {
     const call = inC(c, 'C, a function call each', 'accum')
