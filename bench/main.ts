@@ -3,38 +3,32 @@
  * `--json` replaces that section in the file and leaves the others, so that a section may be measured again alone.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { describeMachine, type Machine } from './harness/machine.ts'
+import { describeMachine } from './harness/machine.ts'
 import { barsText, tableText } from './harness/report.ts'
-import type { Section, SectionResult } from './harness/section.ts'
+import type { ResultsFile } from './harness/results.ts'
+import type { Section } from './harness/section.ts'
+import { writeDocuments } from './page/page.ts'
+import { reasons } from './reasons.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /** Sections by name, loaded when they run: one that lacks its peers does not hinder the others. */
 const sections: Readonly<Record<string, () => Promise<{ readonly section: Section }>>> = {
   kernels: () => import('./kernels/kernels.ts'),
-}
-
-/** The JSON file: what every section measured, each with the machine as it was then. */
-export interface ResultsFile {
-  readonly format: 1
-  readonly sections: Record<
-    string,
-    SectionResult & {
-      readonly title: string
-      readonly seconds: number
-      readonly rounds: number
-      readonly machine: Machine
-    }
-  >
+  sync: () => import('./sync/sync.ts'),
+  pages: () => import('./pages/pages.ts'),
+  hub: () => import('./hub/hub.ts'),
+  growth: () => import('./growth/growth.ts'),
 }
 
 const usage = `npm run bench -- [--only ${Object.keys(sections).join('|')}]… [--json FILE] [--rounds N] [--quick]
 
   --only     one section (may be repeated); without it all
-  --json     write results here; sections not run keep what the file holds
+  --json     write results here; sections not run keep what the file holds. A file named results.json gets its tables
+             (README.md) and its page with plots (index.html) beside it
   --rounds   interleaved rounds of each case, default 5
   --quick    every path once on little work: says whether it runs, not how fast`
 
@@ -92,7 +86,13 @@ for (const name of chosen) {
   const startedAt = performance.now()
   const { section } = await sections[name]()
   console.log(`\n━━ ${name}: ${section.title}`)
-  const result = await section.run({ quick, rounds, say: line => console.error(`   ${line}`) })
+  const measured = await section.run({ quick, rounds, say: line => console.error(`   ${line}`) })
+  const bars = measured.bars.map(bar =>
+    bar.met || bar.reason !== undefined || reasons[bar.name] === undefined
+      ? bar
+      : { ...bar, reason: reasons[bar.name] },
+  )
+  const result = { ...measured, bars }
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10
   for (const table of result.tables) console.log(`\n${tableText(table)}`)
   for (const note of result.notes) console.log(`\n${note}`)
@@ -101,4 +101,6 @@ for (const name of chosen) {
   results.sections[name] = { title: section.title, seconds, rounds, machine, ...result }
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`)
 }
+if (file !== undefined && basename(file) === 'results.json' && !quick)
+  await writeDocuments(results, dirname(resolve(file)), resolve(root, 'bench/page'))
 process.exit(0)

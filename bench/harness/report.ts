@@ -1,17 +1,7 @@
-/** Results as text for a terminal and as Markdown. */
+/** Results as text for a terminal. */
 import Table from 'cli-table3'
+import { formatNumber } from './numbers.ts'
 import type { Bar, Column, Figure, ResultTable } from './section.ts'
-
-/** Three or four digits that can be read: 1,234 · 12.3 · 0.0123 · 1.23 M. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return String(value)
-  const size = Math.abs(value)
-  if (size >= 1e9) return `${(value / 1e9).toPrecision(3)} G`
-  if (size >= 1e6) return `${(value / 1e6).toPrecision(3)} M`
-  if (size >= 1000) return Math.round(value).toLocaleString('en')
-  if (size === 0) return '0'
-  return String(Number(value.toPrecision(3)))
-}
 
 export function formatFigure(figure: Figure | null): string {
   if (figure === null) return '–'
@@ -32,7 +22,7 @@ export function headOf({ name, unit }: Column): string {
 }
 
 /** A cell with its multiple of the baseline. */
-function cellText(table: ResultTable, row: number, column: number): string {
+export function cellText(table: ResultTable, row: number, column: number): string {
   const text = formatFigure(table.rows[row].cells[column])
   const base = table.rows.find(({ name }) => name === table.baseline)
   if (base === undefined || base === table.rows[row]) return text

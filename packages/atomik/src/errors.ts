@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'unauthorized'
   /** The principal may read but not write. */
   | 'readonly'
+  /** A row that belongs to somebody else. */
+  | 'owner'
   /** A space that does not exist and may not be created. */
   | 'unknown-space'
   /** A stamp further in the future than the hub allows. */

@@ -210,6 +210,8 @@ function codecPair(): Pair {
     rowNamed: (_: number, key: string) => index.get(key) ?? -1,
     rowCount: () => rows,
     knownRows: () => 0,
+    hasLiterals: true,
+    hasNumber: () => false,
   }
   const w = new Writer()
   const plain = keys.map((key, row) => ({
@@ -224,8 +226,8 @@ function codecPair(): Pair {
       operations: rows,
       run: () => {
         w.reset()
-        encodeDelta(w, delta, names, 0)
-        return decodeDelta(new Reader(w.finish()), schema.layouts, directory, 0)
+        encodeDelta(w, delta, names, { ms: 0, count: 0 })
+        return decodeDelta(new Reader(w.finish()), schema.layouts, directory, { ms: 0, count: 0 })
       },
     },
     plain: { name: 'JSON', operations: rows, run: () => JSON.parse(JSON.stringify(plain)) },

@@ -6,6 +6,7 @@ import { LmdbStorage } from 'atomik/storage/lmdb'
 import { type DownlinkFrame, decodeDownlink, decodeUplink, encodeUtf8, type UplinkFrame } from 'atomik/wire'
 import Table from 'cli-table3'
 import { Command, Option } from 'commander'
+import { describeHub } from './hub-client.ts'
 
 type Values = Readonly<Record<string, unknown>>
 type TableDump = Readonly<Record<string, Values>>
@@ -44,26 +45,6 @@ export function inspectCommand(): Command {
       process.stdout.write(`${JSON.stringify(explainMessage(hex), printable, 2)}\n`)
     })
   return command
-}
-
-interface SpaceDescription {
-  readonly name: string
-  readonly schema: string
-}
-
-async function describeHub(url: string, token: string | undefined): Promise<SpaceDescription[]> {
-  let response: Response
-  try {
-    response = await fetch(new URL('/spaces', url), {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    })
-  } catch (cause) {
-    throw new AtomikError('network', `no hub at ${url}`, { cause })
-  }
-  if (response.status === 401)
-    throw new AtomikError('unauthorized', 'the hub asks for a token, or for another one')
-  if (!response.ok) throw new AtomikError('network', `${url} answers with status ${response.status}`)
-  return (await response.json()) as SpaceDescription[]
 }
 
 async function inspectSpace(url: string, options: { json?: boolean; token?: string }): Promise<void> {
@@ -182,8 +163,8 @@ function explainMessage(hex: string): readonly (UplinkFrame | DownlinkFrame)[] {
   if (!/^([0-9a-f]{2})+$/i.test(clean))
     throw new AtomikError('malformed', 'expected pairs of hexadecimal digits')
   const bytes = Uint8Array.from(Buffer.from(clean, 'hex'))
-  // Types below 16 come from clients.
-  return bytes[0] < 16 ? decodeUplink(bytes) : decodeDownlink(bytes)
+  // Types below 16, and those of single changes, come from clients.
+  return bytes[0] < 16 || (bytes[0] >= 128 && bytes[0] < 192) ? decodeUplink(bytes) : decodeDownlink(bytes)
 }
 
 function printable(name: string, value: unknown): unknown {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ReplayFigures } from '@atomik/flights'
+import { Hub } from '@atomik/hub'
 import { connect, counter, table } from 'atomik'
 import { afterAll, describe, expect, it } from 'vitest'
 
@@ -240,5 +241,34 @@ describe('the other commands', () => {
     const { code, out } = await atomik('--help')
     expect(code).toBe(0)
     for (const command of ['serve', 'replay', 'inspect', 'bench', 'demo']) expect(out).toContain(command)
+  })
+})
+
+describe('atomik top', () => {
+  it('reports spaces and connections of a running hub, once where there is no terminal', async () => {
+    const hub = await Hub.start({ port: 0 })
+    const Cell = table({ hits: counter() })
+    const space = await connect(`ws://127.0.0.1:${hub.port}/fleet`, { tables: { cells: Cell } })
+    for (let n = 0; n < 5; n++) space.cells.row(`c${n}`).hits.add(1)
+    await space.synced()
+    const { out, code } = await atomik('top', `http://127.0.0.1:${hub.port}`, '--interval', '100')
+    space.close()
+    await hub.stop()
+    expect(code).toBe(0)
+    expect(out).toMatch(/^atomik top {2}http:\S+ {2}1 spaces, 1 connections$/m)
+    expect(out).toMatch(/^fleet {2,}\d+ {2,}0 .* 5 {2,}1 {2,}\d+ {2,}0 B/m)
+    expect(out).toMatch(/^\d+ {2,}fleet {2,}\d+/m)
+  })
+
+  it('says in one line what is wrong', async () => {
+    expect(await atomik('top', 'http://127.0.0.1:1')).toEqual({
+      code: 1,
+      out: '',
+      err: 'atomik: no hub at http://127.0.0.1:1\n',
+    })
+    expect((await atomik('top', 'fleet')).err).toBe(
+      'atomik: expected a URL like http://host:port, got fleet\n',
+    )
+    expect((await atomik('top', '--interval', '1')).code).toBe(2)
   })
 })

@@ -10,6 +10,8 @@ import { demoCommand } from './demo.ts'
 import { inspectCommand } from './inspect.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
+import { simulateCommand } from './simulate.ts'
+import { topCommand } from './top.ts'
 import { wasteCommand } from './waste.ts'
 
 const program = new Command('atomik')
@@ -24,6 +26,8 @@ for (const command of [
   inspectCommand(),
   benchCommand(),
   demoCommand(),
+  simulateCommand(),
+  topCommand(),
   wasteCommand(),
 ])
   program.addCommand(command)

@@ -1,6 +1,8 @@
 /** `atomik serve`: a hub, until it is told to stop. */
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Hub } from '@atomik/hub'
+import { Hub, listAccess } from '@atomik/hub'
+import { AtomikError } from 'atomik'
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
 import { wholeNumber } from './options.ts'
@@ -13,6 +15,8 @@ export function serveCommand(): Command {
     .option('--store <folder>', 'durable store; without it everything is forgotten at the end')
     .addOption(new Option('--token <token>', 'token that may read and write').env('ATOMIK_TOKEN'))
     .addOption(new Option('--read-token <token>', 'token that may only read').env('ATOMIK_READ_TOKEN'))
+    .option('--access <file>', 'list of principals and their rights, in JSON; read again on SIGHUP')
+    .option('--no-adopt', 'take no appended fields from clients with a newer schema')
     .option('--origin <origin...>', 'origins of other pages whose scripts may connect')
     .option('--page <folder>', 'page to serve at /')
     .addOption(
@@ -21,7 +25,12 @@ export function serveCommand(): Command {
         .default('info'),
     )
     .action(async options => {
+      const file: string | undefined = options.access
+      if (file !== undefined && (options.token ?? options.readToken) !== undefined)
+        throw new AtomikError('range', 'give tokens or a list of principals, not both')
       const hub = await Hub.start({
+        adoptsFields: options.adopt,
+        ...(file !== undefined && { access: listAccess(readFileSync(file, 'utf8')) }),
         port: options.port,
         host: options.host,
         logger: pino({ level: options.log }),
@@ -33,6 +42,14 @@ export function serveCommand(): Command {
       })
       const shown = options.host.includes(':') ? `[${options.host}]` : options.host
       process.stderr.write(`atomik: serving ws://${shown}:${hub.port}/<space>\n`)
+      if (file !== undefined)
+        process.on('SIGHUP', () => {
+          try {
+            void hub.replaceAccess(listAccess(readFileSync(file, 'utf8')))
+          } catch (error) {
+            hub.log.error({ reason: (error as Error).message }, 'the rights stay as they are')
+          }
+        })
       await new Promise<void>(resolve => {
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
       })

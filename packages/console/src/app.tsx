@@ -17,12 +17,13 @@ const load: Record<View, () => Promise<ComponentType<ViewProps>>> = {
     const { FlightsView } = await import('./flights/flights-view.tsx')
     return ({ origin, token }) => origin !== undefined && <FlightsView origin={origin} token={token} />
   },
+  hub: async () => (await import('./hub/hub-view.tsx')).HubView,
   algebra: async () => (await import('./algebra/algebra-view.tsx')).AlgebraView,
   nodes: async () => (await import('./nodes/nodes-view.tsx')).NodesView,
 }
 
 /** Views that need a hub. */
-const live: readonly View[] = ['flights']
+const live: readonly View[] = ['flights', 'hub']
 
 export function App({ origin }: { origin: string | undefined }) {
   const [route, setRoute] = useState(() => readRoute(location.hash))

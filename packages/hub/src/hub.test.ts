@@ -3,6 +3,7 @@
  * sockets and a real store; clients of the library, and raw sockets that send what no client would.
  */
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,12 +21,15 @@ import {
 } from 'atomik/wire'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { listAccess } from './access.ts'
 import { Hub, type HubOptions } from './hub.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'atomik-hub-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const Cell = table({ sum: counter(), name: register.text(16), on: flag() })
+/** What fills a network's own buffers sooner. */
+const wide = { cells: table({ sum: counter(), note: register.text(80) }) }
 const tables = { cells: Cell }
 const schema = new Schema(tables)
 
@@ -204,6 +208,120 @@ describe('clients of the library', () => {
     await until(() => b.cells.row('x').sum.value === 2)
     a.close()
     b.close()
+  })
+})
+
+describe('principals', () => {
+  const hash = (token: string) => `sha256:${createHash('sha256').update(token).digest('hex')}`
+  const list = (notes: string) =>
+    listAccess(
+      JSON.stringify({
+        principals: [
+          { name: 'ana', tokens: [hash('a1'), hash('a2')], spaces: { test: notes } },
+          { name: 'bo', tokens: [hash('b')], spaces: { test: 'own' } },
+          { name: 'ops', tokens: [hash('o')], spaces: { '*': 'write' } },
+        ],
+      }),
+    )
+
+  it('have rights by space and by row; what is refused is rolled back and told', async () => {
+    const hub = await start({ access: list('own') })
+    await expect(join2(hub, { token: 'a1' })).rejects.toMatchObject({ code: 'unknown-space' })
+    const ops = await join2(hub, { token: 'o' })
+    const [ana, bo] = await Promise.all([join2(hub, { token: 'a1' }), join2(hub, { token: 'b' })])
+    const refusals: unknown[] = []
+    bo.on('refused', refusal => refusals.push(refusal))
+    ana.cells.row('of ana').sum.add(1)
+    await ana.synced()
+    await until(() => bo.cells.row('of ana').sum.value === 1)
+    bo.cells.row('of ana').sum.add(10)
+    expect(bo.cells.row('of ana').sum.value).toBe(11)
+    await bo.synced()
+    expect(bo.cells.row('of ana').sum.value).toBe(1)
+    expect(refusals).toMatchObject([{ from: 0, to: 1, code: 'owner' }])
+    bo.cells.row('of bo').sum.add(5)
+    ops.cells.row('of ana').sum.add(100)
+    await Promise.all([bo.synced(), ops.synced()])
+    await until(() => ana.cells.row('of ana').sum.value === 101 && ana.cells.row('of bo').sum.value === 5)
+    await expect(join2(hub, { token: 'a1', space: 'other' })).rejects.toMatchObject({ code: 'unauthorized' })
+    await expect(join2(hub, { token: 'nobody' })).rejects.toMatchObject({ code: 'unauthorized' })
+    for (const client of [ana, bo, ops]) client.close()
+  })
+
+  it('keep their rows and incarnations when their token changes, and lose what is taken from them at once', async () => {
+    const hub = await start({ access: list('own') })
+    const ops = await join2(hub, { token: 'o' })
+    const ana = await join2(hub, { token: 'a1' })
+    ana.cells.row('x').sum.add(1)
+    await ana.synced()
+    ana.close()
+    const again = await join2(hub, { token: 'a2' })
+    again.cells.row('x').sum.add(1)
+    await again.synced()
+    expect(again.cells.row('x').sum.value).toBe(2)
+    await hub.replaceAccess(list('read'))
+    await until(() => !again.status().live)
+    await until(() => again.status().live)
+    const refusals: string[] = []
+    again.on('refused', ({ code }) => refusals.push(code))
+    again.cells.row('x').sum.add(1)
+    await again.synced()
+    expect(refusals).toEqual(['readonly'])
+    expect(ops.status().live).toBe(true)
+    for (const client of [again, ops]) client.close()
+  })
+
+  it('may be told from afar: a port that answers later, or fails', async () => {
+    const hub = await start({
+      access: {
+        authenticate: async (token, space) => {
+          await new Promise(resolve => setTimeout(resolve, 50))
+          if (token === 'broken') throw new Error('the registry is away')
+          return token === 'good' ? { principal: `${token} in ${space}`, rows: 'all' } : undefined
+        },
+      },
+    })
+    const a = await join2(hub, { token: 'good' })
+    a.cells.row('x').sum.add(1)
+    await a.synced()
+    await expect(join2(hub, { token: 'bad' })).rejects.toMatchObject({ code: 'unauthorized' })
+    await expect(connect(urlOf(hub), { tables, token: 'broken', timeoutMs: 1000 })).rejects.toMatchObject({
+      code: 'network',
+      message: /the registry is away/,
+    })
+    a.close()
+  })
+
+  it.each([
+    ['{', /JSON/],
+    ['[]', /an object is needed/],
+    ['{"principals": {}}', /a list `principals`/],
+    ['{"principals": [{"name": "", "tokens": [], "spaces": {}}]}', /principal 1: a name/],
+    ['{"principals": [{"name": "a", "tokens": [], "spaces": {}}]}', /principal 1: a list of tokens/],
+    ['{"principals": [{"name": "a", "tokens": ["secret"], "spaces": {}}]}', /sha256: and 64/],
+    [
+      '{"principals": [{"name": "a", "tokens": [], "spaces": {"x": "admin"}}]}',
+      /the right to x is read, own or write/,
+    ],
+  ])('come from a list that says what is wrong with it: %s', (json, message) => {
+    expect(() => listAccess(json)).toThrow(message)
+  })
+
+  it('see of the hub what is theirs', async () => {
+    const hub = await start({ access: list('read') })
+    const ops = await join2(hub, { token: 'o' })
+    const other = await join2(hub, { token: 'o', space: 'other' })
+    const get = (path: string, token: string) =>
+      fetch(`http://127.0.0.1:${hub.port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+    const names = async (token: string) =>
+      ((await (await get('/spaces', token)).json()) as { name: string }[]).map(({ name }) => name)
+    expect(await names('a1')).toEqual(['test'])
+    expect(await names('o')).toEqual(['test', 'other'])
+    expect((await get('/spaces', 'nobody')).status).toBe(401)
+    expect((await get('/metrics', 'a1')).status).toBe(401)
+    expect((await get('/metrics', 'o')).status).toBe(200)
+    ops.close()
+    other.close()
   })
 })
 
@@ -469,6 +587,65 @@ describe('a reader that stalls', () => {
     socket.terminate()
     a.close()
   })
+})
+
+describe('one stalled reader beside 100 busy ones', () => {
+  const changes = process.env.ATOMIK_SHORT === undefined ? 200_000 : 20_000
+
+  it(`${changes} changes: what is queued for it is bounded by the state, not by the changes`, async () => {
+    const hub = await start()
+    const clients = await Promise.all(
+      Array.from({ length: 100 }, () => connect(urlOf(hub), { tables: wide, undoDepth: 0 })),
+    )
+    const { socket, frames } = await raw(hub)
+    socket.send(greeting({ incarnation: 3, schema: new Schema(wide).encode() }))
+    await until(() => frames.length > 0)
+    socket.pause()
+    const space = hub.spaces.get('test')?.space
+    if (space === undefined) throw new Error('no space')
+    // It is the only one that stalls, so what is queued while the others have caught up is its own.
+    let queuedMax = 0
+    let logMax = 0
+    const each = changes / clients.length / 20
+    for (let round = 0; round < 20; round++) {
+      for (const [i, client] of clients.entries())
+        for (let n = 0; n < each; n++) {
+          const row = client.cells.row(`${(i + n) % 50} is a row with a key that takes some bytes`)
+          if (n % 2 === 0)
+            row.note.set(`change ${n} of round ${round} by client ${i}, `.padEnd(80, 'and so on '))
+          else row.sum.add(1)
+        }
+      await Promise.all(clients.map(client => client.synced()))
+      await until(() => [...space.readers()].filter(({ lag }) => lag > 0).length <= 1, 20_000)
+      queuedMax = Math.max(queuedMax, hub.queuedBytes())
+      logMax = Math.max(logMax, space.logBytes)
+    }
+    expect([...space.readers()].filter(({ lag, congested }) => lag > 0 && congested)).toHaveLength(1)
+    // A whole snapshot: what a newcomer would be sent.
+    const { socket: fresh, frames: state } = await raw(hub)
+    fresh.send(greeting({ incarnation: 4, schema: new Schema(wide).encode() }))
+    await until(() => state.some(({ type }) => type === 'snapshot' || type === 'stream'))
+    const stateBytes = state.reduce((sum, frame) => sum + ('body' in frame ? frame.body.length : 0), 0)
+    fresh.close()
+    // Until its socket is full it is sent the log; from then on one frame at most is added.
+    const bound = 2 * 256 * 1024 + 2 * stateBytes
+    expect(queuedMax).toBeLessThan(bound)
+    if (process.env.ATOMIK_SHORT === undefined)
+      expect(clients[0].status().bytesReceived).toBeGreaterThan(5 * bound)
+    console.info(
+      `${changes} changes, ${space.lsn} batches: at most ${queuedMax} bytes queued; a busy reader was sent ${clients[0].status().bytesReceived}, the state has ${stateBytes}`,
+    )
+    expect(logMax).toBeLessThanOrEqual(8 * 1024 * 1024)
+    socket.resume()
+    await until(() => [...space.readers()].every(({ lag, congested }) => lag === 0 || !congested), 20_000)
+    const sum = Array.from(
+      { length: 50 },
+      (_, i) => clients[0].cells.row(`${i} is a row with a key that takes some bytes`).sum.value,
+    ).reduce((a, b) => a + b, 0)
+    expect(sum).toBe(changes / 2)
+    socket.terminate()
+    for (const client of clients) client.close()
+  }, 240_000)
 })
 
 describe('HTTP', () => {

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { AtomikError, type ErrorCode, limits, Schema } from 'atomik'
 import { MemoryStorage } from 'atomik/adapters'
-import { listSpaces, loadSpace, type Storage } from 'atomik/engine'
+import { listSpaces, type Storage } from 'atomik/engine'
 import { LmdbStorage } from 'atomik/storage/lmdb'
 import { decodeUplink, type UplinkFrame, Writer, writeError } from 'atomik/wire'
 import { type Logger, pino } from 'pino'
@@ -27,6 +27,8 @@ export interface HubOptions {
   readonly token?: string
   /** A second token that may only read. */
   readonly readToken?: string
+  /** Who may do what, in place of tokens. */
+  readonly access?: Access
   /** Folder of the page served at `/`. */
   readonly page?: string
   /** Origins of pages, besides the hub's own, whose scripts may connect. */
@@ -34,6 +36,10 @@ export interface HubOptions {
   readonly logger?: Logger
   /** Stamps further ahead of this clock are refused. Default 10 minutes. */
   readonly skewMsMax?: number
+  /** Clients that may write all rows of a space bring appended fields along. Default true. */
+  readonly adoptsFields?: boolean
+  /** Time between checkpoints: log and heads that nobody needs leave the memory. Default 60,000 ms. */
+  readonly checkpointMs?: number
   /** Spaces that may exist at once. Default 1,000. */
   readonly spacesMax?: number
 }
@@ -46,11 +52,15 @@ const tickMs = 100
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
+type Subscription = UplinkFrame & { readonly type: 'subscribe' }
+
 interface Client extends Peer {
   readonly socket: WebSocket
   readonly tcp: Socket
   host: SpaceHost | undefined
   token: string | undefined
+  /** As whom it subscribed. */
+  principal: Principal | undefined
   greeted: boolean
   congested: boolean
 }
@@ -61,7 +71,7 @@ export class Hub {
   readonly metrics: HubMetrics
   readonly #options: HubOptions
   readonly #storage: Storage
-  readonly #access: Access
+  #access: Access
   readonly #server: Server
   readonly #sockets: WebSocketServer
   readonly #clients = new Map<number, Client>()
@@ -77,17 +87,19 @@ export class Hub {
     this.#storage = storage
     this.log = options.logger ?? pino({ level: 'silent' })
     this.#access =
-      options.token === undefined
+      options.access ??
+      (options.token === undefined
         ? openAccess
         : tokenAccess({
             write: options.token,
             ...(options.readToken !== undefined && { read: options.readToken }),
-          })
+          }))
     this.#page = options.page === undefined ? undefined : sirv(options.page, { etag: true, single: false })
     this.metrics = new HubMetrics({
       spaces: this.spaces,
       connections: () => this.#clients.size,
       traffic: () => this.traffic(),
+      queuedBytes: () => this.queuedBytes(),
     })
     this.#server = createServer((request, response) => this.#http(request, response))
     this.#sockets = new WebSocketServer({
@@ -99,8 +111,14 @@ export class Hub {
     // The server's own errors are reported by `start`; the WebSocket server repeats them here.
     this.#sockets.on('error', () => {})
     this.#sockets.on('connection', (socket, request) => this.#connect(socket, request.socket))
+    const checkpointTicks = Math.max(1, Math.round((options.checkpointMs ?? 60_000) / tickMs))
+    let ticks = 0
     this.#ticker = setInterval(() => {
-      for (const host of this.spaces.values()) host.tick()
+      ticks++
+      for (const host of this.spaces.values()) {
+        host.tick()
+        if (ticks % checkpointTicks === 0) host.checkpoint()
+      }
     }, tickMs)
   }
 
@@ -111,10 +129,10 @@ export class Hub {
    */
   static async start(options: HubOptions = {}): Promise<Hub> {
     const host = options.host ?? '127.0.0.1'
-    if (!loopback.has(host) && options.token === undefined)
+    if (!loopback.has(host) && options.token === undefined && options.access === undefined)
       throw new AtomikError(
         'unauthorized',
-        `a hub that listens on ${host} needs a token: others can reach it`,
+        `a hub that listens on ${host} needs a token or a list of principals: others can reach it`,
       )
     const storage =
       options.store === undefined ? new MemoryStorage() : await LmdbStorage.open({ path: options.store })
@@ -154,6 +172,14 @@ export class Hub {
       sent += tcp.bytesWritten
     }
     return { received, sent }
+  }
+
+  /** Bytes that wait to be sent: in sockets, and held back until they are durable. Bounded by readers and state, not by changes. */
+  queuedBytes(): number {
+    let bytes = 0
+    for (const { socket } of this.#clients.values()) bytes += socket.bufferedAmount
+    for (const { space } of this.spaces.values()) bytes += space.heldBytes
+    return bytes
   }
 
   /** Stops listening, makes durable what was accepted, lets everyone go, closes the store. */
@@ -207,6 +233,7 @@ export class Hub {
       tcp,
       host: undefined,
       token: undefined,
+      principal: undefined,
       greeted: false,
       congested: false,
       send: bytes => this.#send(client, bytes),
@@ -249,36 +276,77 @@ export class Hub {
     // Before the subscription the network may have put a later frame first: it will come again.
   }
 
-  #subscribe(client: Client, frame: UplinkFrame & { type: 'subscribe' }): void {
-    const principal = this.#access.authenticate(client.token, frame.space)
+  #subscribe(client: Client, frame: Subscription): void {
+    const answer = this.#access.authenticate(client.token, frame.space)
+    if (answer instanceof Promise) void this.#admitLater(client, frame, answer)
+    else this.#admit(client, frame, answer)
+  }
+
+  /** What arrives meanwhile is dropped, and comes again. */
+  async #admitLater(
+    client: Client,
+    frame: Subscription,
+    answer: Promise<Principal | undefined>,
+  ): Promise<void> {
+    try {
+      const principal = await answer
+      if (this.#clients.has(client.id)) this.#admit(client, frame, principal)
+    } catch (error) {
+      this.#reject(
+        client,
+        error instanceof AtomikError
+          ? error
+          : new AtomikError('storage', `cannot find out now who this is: ${(error as Error).message}`),
+      )
+    }
+  }
+
+  #admit(client: Client, frame: Subscription, principal: Principal | undefined): void {
     if (principal === undefined)
       throw new AtomikError(
         'unauthorized',
-        client.token === undefined ? 'a token is required' : 'the token is wrong',
+        client.token === undefined
+          ? 'a token is required'
+          : `the token is wrong, or gives no right to space ${frame.space}`,
       )
-    if (client.host !== undefined && client.host.space.name !== frame.space)
+    if (client.host !== undefined && client.host.name !== frame.space)
       throw new AtomikError('malformed', 'a connection serves one space')
     let host = this.spaces.get(frame.space)
     if (host === undefined) {
-      if (!principal.canWrite) throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
+      if (principal.rows !== 'all') throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
       if (this.spaces.size >= (this.#options.spacesMax ?? 1000))
         throw new AtomikError('oversized', `this hub has its ${this.spaces.size} spaces`)
       host = this.#open(frame.space, Schema.decode(frame.schema))
     }
     client.host = host
-    host.subscribe(client, frame, principal.canWrite)
+    client.principal = principal
+    host.subscribe(client, frame, principal)
+  }
+
+  /**
+   * Other rights from here on. Whoever is connected with rights that changed is sent away, and comes back to the new ones.
+   */
+  async replaceAccess(access: Access): Promise<void> {
+    this.#access = access
+    for (const client of [...this.#clients.values()]) {
+      const { host, principal } = client
+      if (host === undefined || principal === undefined) continue
+      const now = await access.authenticate(client.token, host.name)
+      if (now?.principal !== principal.principal || now.rows !== principal.rows)
+        client.close(4002, 'rights have changed')
+    }
   }
 
   #open(name: string, schema: Schema | undefined): SpaceHost {
-    const known = schema ?? loadSpace(this.#storage, name)?.schema
-    if (known === undefined) throw new AtomikError('storage', `space ${name} is not in the store`)
     const host = new SpaceHost(
       name,
-      known,
+      schema,
       this.#storage,
       {
         fork: (space, incarnation) =>
           this.log.warn({ space, incarnation }, 'fork: a client is a copy of another'),
+        adopted: (space, schema) =>
+          this.log.info({ space, schema: schema.hash }, 'schema: a client brought appended fields'),
         failed: (space, error) => {
           this.log.error(
             { space, error: error instanceof Error ? error.message : String(error) },
@@ -288,7 +356,10 @@ export class Hub {
         },
         committed: (_space, seconds) => this.metrics.commitSeconds.observe(seconds),
       },
-      this.#options.skewMsMax === undefined ? {} : { skewMsMax: this.#options.skewMsMax },
+      {
+        ...(this.#options.skewMsMax !== undefined && { skewMsMax: this.#options.skewMsMax }),
+        ...(this.#options.adoptsFields !== undefined && { adoptsFields: this.#options.adoptsFields }),
+      },
     )
     this.spaces.set(name, host)
     return host
@@ -321,21 +392,19 @@ export class Hub {
 
   #http(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const cut = /^\/connections\/(\d{1,15})$/.exec(path)?.[1]
+    if (request.method === 'DELETE' && cut !== undefined && this.#originAllowed(request)) {
+      this.#cut(request, response, Number(cut)).catch(error => answer(response, 500, `${error}\n`))
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'only GET is served here\n')
     } else if (!this.#hostAllowed(request)) {
       answer(response, 421, 'this hub answers to the names of this machine only\n')
     } else if (path === '/healthz') {
       answer(response, this.#stopping ? 503 : 200, this.#stopping ? 'stopping\n' : 'ok\n')
-    } else if (path === '/metrics' && this.#principalOf(request, '') === undefined) {
-      answer(response, 401, 'a token is required\n')
-    } else if (path === '/metrics') {
-      this.metrics.registry.metrics().then(
-        text => answer(response, 200, text, this.metrics.registry.contentType),
-        error => answer(response, 500, `${error}\n`),
-      )
-    } else if (path === '/spaces') {
-      this.#describe(request, response)
+    } else if (path === '/metrics' || path === '/spaces') {
+      const answered =
+        path === '/metrics' ? this.#measure(request, response) : this.#describe(request, response)
+      answered.catch(error => answer(response, 500, `${error}\n`))
     } else if (this.#page === undefined) {
       answer(response, 404, 'not found\n')
     } else {
@@ -343,26 +412,62 @@ export class Hub {
     }
   }
 
-  #principalOf(request: IncomingMessage, space: string): Principal | undefined {
+  /** What the bearer of the request may do in a space; undefined when not even read. */
+  async #grantOf(request: IncomingMessage, space: string): Promise<Principal | undefined> {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    return this.#access.authenticate(token, space)
+    return await this.#access.authenticate(token, space)
+  }
+
+  /** Figures name all spaces, so they are for those with a right to all. */
+  async #measure(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if ((await this.#grantOf(request, '')) === undefined) answer(response, 401, 'a token is required\n')
+    else answer(response, 200, await this.metrics.registry.metrics(), this.metrics.registry.contentType)
+  }
+
+  /** Closes a client's connection: who may write its space may do that. The client comes back by itself. */
+  async #cut(request: IncomingMessage, response: ServerResponse, id: number): Promise<void> {
+    const client = this.#clients.get(id)
+    const space = client?.host?.space.name
+    if (client === undefined || space === undefined) answer(response, 404, 'there is no such connection\n')
+    else if ((await this.#grantOf(request, space))?.rows !== 'all')
+      answer(response, 401, 'a token that may write is required\n')
+    else {
+      this.log.info({ client: id, space }, 'cut by an operator')
+      client.close(4004, 'cut by an operator')
+      answer(response, 200, 'cut\n')
+    }
   }
 
   /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
-  #describe(request: IncomingMessage, response: ServerResponse): void {
-    const spaces = [...this.spaces]
-      .filter(([name]) => this.#principalOf(request, name) !== undefined)
-      .map(([name, { space }]) => ({
+  async #describe(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const spaces: unknown[] = []
+    for (const [name, { space }] of this.spaces) {
+      const grant = await this.#grantOf(request, name)
+      if (grant === undefined) continue
+      spaces.push({
         name,
         schema: space.schema.description,
         schemaHash: space.schema.hash,
         lsn: space.durableLsn,
         readers: space.connectionCount,
+        writable: grant.rows !== 'none',
+        connections: [...space.readers()].flatMap(({ connection, lag }) => {
+          const client = this.#clients.get(connection)
+          if (client === undefined) return []
+          return {
+            id: connection,
+            lsn: space.durableLsn - lag,
+            backlogBytes: client.socket.bufferedAmount,
+            sentBytes: client.tcp.bytesWritten,
+            receivedBytes: client.tcp.bytesRead,
+          }
+        }),
         rows: Object.fromEntries(
           space.schema.names.map((table, t) => [table, space.reference.tables[t].count]),
         ),
         stats: space.stats,
-      }))
+      })
+    }
     if (spaces.length === 0 && this.spaces.size > 0) answer(response, 401, 'a token is required\n')
     else answer(response, 200, `${JSON.stringify(spaces, null, 2)}\n`, 'application/json')
   }

@@ -1,3 +1,3 @@
 /** The hub as a library. */
-export { type Access, openAccess, type Principal, tokenAccess } from './access.ts'
+export { type Access, listAccess, openAccess, type Principal, tokenAccess } from './access.ts'
 export { Hub, type HubOptions } from './hub.ts'

@@ -7,6 +7,7 @@ export interface HubFigures {
   /** Bytes the sockets carried, all framing included. */
   traffic(): { readonly received: number; readonly sent: number }
   connections(): number
+  queuedBytes(): number
 }
 
 export class HubMetrics {
@@ -37,6 +38,14 @@ export class HubMetrics {
         this.set(figures.connections())
       },
     })
+    new Gauge({
+      name: 'atomik_queued_bytes',
+      help: 'Bytes that wait to be sent, in sockets and until they are durable',
+      registers,
+      collect() {
+        this.set(figures.queuedBytes())
+      },
+    })
     const traffic = (name: string, help: string, pick: 'received' | 'sent') =>
       new Gauge({
         name,
@@ -65,6 +74,11 @@ export class HubMetrics {
     bySpace('atomik_log_number', 'Log number of the last durable batch', host => host.space.durableLsn)
     bySpace('atomik_readers', 'Subscribed connections', host => host.space.connectionCount)
     bySpace('atomik_incarnations', 'Incarnations with a head in memory', host => host.space.incarnationCount)
+    bySpace(
+      'atomik_incarnations_retired',
+      'Incarnations whose head is on disk alone',
+      host => host.space.retiredCount,
+    )
     bySpace('atomik_log_bytes', 'Log kept in memory', host => host.space.logBytes)
     bySpace('atomik_readers_congested', 'Readers the network holds up', host => {
       let congested = 0
@@ -87,6 +101,7 @@ export class HubMetrics {
       streamFrames: 'Stream frames sent',
       foldsSent: 'Folds sent to readers that were behind',
       snapshotsSent: 'Snapshots sent',
+      checkpoints: 'Checkpoints',
     } as const
     for (const [stat, help] of Object.entries(stats) as [keyof typeof stats, string][])
       bySpace(

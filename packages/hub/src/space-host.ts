@@ -6,7 +6,7 @@
  * the state on disk.
  */
 import { AtomikError, type Schema } from 'atomik'
-import { loadSpace, Space, type SpaceAction, type Storage } from 'atomik/engine'
+import { type Grant, loadSpace, Space, type SpaceAction, type Storage } from 'atomik/engine'
 import type { UplinkFrame } from 'atomik/wire'
 
 /** After what has already arrived. The page runs spaces too, where there is no setImmediate. */
@@ -23,6 +23,8 @@ export interface Peer {
 export interface SpaceEvents {
   /** A client turned out to be a copy of another. */
   fork(space: string, incarnation: string): void
+  /** A client brought appended fields, and they are stored from here on. */
+  adopted?(space: string, schema: Schema): void
   /** The space could not be written and is no longer served from memory. */
   failed(space: string, error: unknown): void
   /** A commit took this long. */
@@ -30,6 +32,7 @@ export interface SpaceEvents {
 }
 
 export class SpaceHost {
+  readonly name: string
   readonly space: Space
   readonly #storage: Storage
   readonly #events: SpaceEvents
@@ -44,27 +47,36 @@ export class SpaceHost {
    */
   constructor(
     name: string,
-    schema: Schema,
+    schema: Schema | undefined,
     storage: Storage,
     events: SpaceEvents,
-    options: { skewMsMax?: number },
+    options: { skewMsMax?: number; adoptsFields?: boolean },
   ) {
     const image = loadSpace(storage, name)
+    const known = image?.schema ?? schema
+    if (known === undefined) throw new AtomikError('storage', `space ${name} is not in the store`)
+    this.name = name
     this.#storage = storage
     this.#events = events
-    this.space = new Space(name, image?.schema ?? schema, image, Date.now(), {
+    this.space = new Space(name, known, image, Date.now(), {
       random32: () => crypto.getRandomValues(new Uint32Array(1))[0],
+      recall: key => {
+        for (const entry of storage.range(key)) if (entry.key.length === key.length) return entry.value
+        return undefined
+      },
       ...options,
     })
+    // Who has left long ago stays on disk.
+    this.space.checkpoint()
     this.#endOfTurn()
   }
 
   /** @throws AtomikError what the engine makes of the frame; nothing was applied */
-  subscribe(peer: Peer, frame: UplinkFrame & { type: 'subscribe' }, canWrite: boolean): void {
+  subscribe(peer: Peer, frame: UplinkFrame & { type: 'subscribe' }, access: boolean | Grant): void {
     this.#requireHealthy()
     this.#peers.set(peer.id, peer)
     const actions: SpaceAction[] = []
-    this.space.subscribe(Date.now(), peer.id, frame, canWrite, actions)
+    this.space.subscribe(Date.now(), peer.id, frame, access, actions)
     this.#perform(actions)
   }
 
@@ -93,6 +105,11 @@ export class SpaceHost {
     const actions: SpaceAction[] = []
     this.space.tick(Date.now(), actions)
     this.#perform(actions)
+  }
+
+  /** SWAP: the log goes, and heads that nobody speaks for stay on disk alone. */
+  checkpoint(): void {
+    if (!this.#failed) this.space.checkpoint()
   }
 
   get peers(): Iterable<Peer> {
@@ -132,6 +149,7 @@ export class SpaceHost {
       if (action.type === 'send') this.#peers.get(action.connection)?.send(action.bytes)
       else if (action.type === 'close') this.#peers.get(action.connection)?.close(4000, action.code)
       else if (action.type === 'fork') this.#events.fork(this.space.name, action.incarnation)
+      else if (action.type === 'adopted') this.#events.adopted?.(this.space.name, action.schema)
       else this.#writing = this.#write(action)
     }
   }

@@ -11,7 +11,7 @@ import { decodeUplink } from '../wire/index.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction } from './space.ts'
-import { loadSpace, type SpaceImage } from './space-store.ts'
+import { loadSpace, type SpaceImage } from './space-image.ts'
 import type { Put, Storage } from './storage.ts'
 
 const schema = new Schema({

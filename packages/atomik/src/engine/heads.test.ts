@@ -118,6 +118,7 @@ describe('IncarnationHead', () => {
         head.encode(w)
         const bytes = w.finish()
         const again = IncarnationHead.decode(new Reader(bytes))
+        expect(again.owner).toBe(head.owner)
         expect(again.bounds).toEqual(head.bounds)
         expect(again.confirmed).toBe(head.confirmed)
         expect(again.id).toEqual(head.id)
@@ -131,6 +132,7 @@ describe('IncarnationHead', () => {
   it('refuses a record without bounds, or with a code nobody gives', () => {
     const w = new Writer()
     w.bytes(id)
+    w.text('somebody')
     w.varint(0)
     w.varint(0)
     expect(() => IncarnationHead.decode(new Reader(w.finish()))).toThrow('without a head')

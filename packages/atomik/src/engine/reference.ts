@@ -4,11 +4,20 @@
  *
  * Invariants: row indices are dense and never reused; the fingerprint is that of the words, always.
  */
-import { type Delta, Fingerprint, foldRow, formatHalves, Mixer, type RowLayout } from '../algebra/index.ts'
-import { encodeUtf8 } from '../wire/index.ts'
+import {
+  type Delta,
+  Fingerprint,
+  foldRow,
+  formatHalves,
+  Mixer,
+  type RowLayout,
+  WordKind,
+} from '../algebra/index.ts'
+import { limits } from '../limits.ts'
+import { encodeUtf8, type Stamp, StampMark } from '../wire/index.ts'
 
 export class ReferenceTable {
-  readonly layout: RowLayout
+  layout: RowLayout
   /** Key by row. */
   readonly keys: string[] = []
   /** 64-bit row addresses, two halves a row: what fingerprints and labels call a row. */
@@ -57,19 +66,84 @@ export class ReferenceTable {
     this.#index.set(key, row)
     return row
   }
+
+  /** Takes a layout that begins with this one. */
+  widen(layout: RowLayout): void {
+    const before = 2 * this.layout.words
+    const stride = 2 * layout.words
+    if (stride === before) return
+    const words = new Int32Array((this.words.length / before) * stride)
+    for (let row = 0; row < this.count; row++)
+      words.set(this.words.subarray(row * before, (row + 1) * before), row * stride)
+    this.words = words
+    this.layout = layout
+  }
 }
 
 /** The address of word `word` of a row at (low, high) is (low + word × this, high). */
 const wordStep = 0x9e37_79b1
 
+const noStamp = new StampMark()
+
 export class Reference {
-  readonly tables: readonly ReferenceTable[]
+  readonly #tables: ReferenceTable[]
   readonly fingerprint = new Fingerprint()
+  /** The largest stamp in any register: what the next log entry's stamps are coded against. */
+  readonly latest = new StampMark()
+  /** The same for each stamp word of a table, by table × rowWordsMax + word. */
+  readonly #stamps = new Map<number, StampMark>()
   /** Words before a row changes, to tell the fingerprint. */
   #before = new Int32Array(16)
+  /** Fingerprint of each word of all rows of a table, two halves each, by table; from when the first part was asked for. */
+  #columns: Int32Array[] | undefined
 
   constructor(layouts: readonly RowLayout[]) {
-    this.tables = layouts.map((layout, index) => new ReferenceTable(layout, index))
+    this.#tables = layouts.map((layout, index) => new ReferenceTable(layout, index))
+  }
+
+  get tables(): readonly ReferenceTable[] {
+    return this.#tables
+  }
+
+  /** Takes in a layout that has grown at the end: of tables, and of words in them. New words are 0. */
+  widen(layouts: readonly RowLayout[]): void {
+    for (const [t, layout] of layouts.entries()) {
+      if (t === this.#tables.length) this.#tables.push(new ReferenceTable(layout, t))
+      else this.#tables[t].widen(layout)
+    }
+    this.#columns = undefined
+  }
+
+  /** The fingerprint of the first `words[t]` words of each row of table t. */
+  columnPrint(words: readonly number[]): { low: number; high: number } {
+    this.#columns ??= this.#measureColumns()
+    let low = 0
+    let high = 0
+    for (const [t, columns] of this.#columns.entries())
+      for (let i = 0; i < 2 * (words[t] ?? 0); i += 2) {
+        low += columns[i] >>> 0
+        high += columns[i + 1] >>> 0
+      }
+    // Sums of at most 2^18 numbers of 32 bits: exact.
+    return { low: low | 0, high: (high + Math.floor(low / 2 ** 32)) | 0 }
+  }
+
+  #measureColumns(): Int32Array[] {
+    const print = new Fingerprint()
+    return this.tables.map(({ words, addresses, layout, count }) => {
+      const columns = new Int32Array(2 * layout.words)
+      for (let word = 0; word < layout.words; word++) {
+        print.clear()
+        for (let row = 0; row < count; row++) {
+          const at = 2 * (row * layout.words + word)
+          const address = addresses[2 * row] + Math.imul(word, wordStep)
+          print.replace(address, addresses[2 * row + 1], 0, 0, words[at], words[at + 1])
+        }
+        columns[2 * word] = print.low
+        columns[2 * word + 1] = print.high
+      }
+      return columns
+    })
   }
 
   /** READ of a row of the reference alone into `out`: 2 × words halves. */
@@ -79,8 +153,35 @@ export class Reference {
     for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
   }
 
+  /** The largest stamp in the first `words[t]` words of each row of table t. */
+  latestOf(words: readonly number[]): Stamp {
+    const latest = new StampMark()
+    for (const [place, mark] of this.#stamps)
+      if (place % limits.rowWordsMax < (words[Math.floor(place / limits.rowWordsMax)] ?? 0))
+        latest.setLarger(latest, mark)
+    return latest
+  }
+
+  #seeStamps({ tables }: Delta): void {
+    for (let t = 0; t < tables.length; t++) {
+      const { layout, count } = tables[t]
+      if (count === 0) continue
+      for (let word = 0; word < layout.words; word += layout.groups[word]) {
+        if (layout.kinds[word] !== WordKind.stamp) continue
+        const place = t * limits.rowWordsMax + word
+        let mark = this.#stamps.get(place)
+        if (mark === undefined) {
+          mark = new StampMark()
+          this.#stamps.set(place, mark)
+        }
+        if (mark.seeWord(tables[t], word)) this.latest.setLarger(this.latest, mark)
+      }
+    }
+  }
+
   /** ACCUM: folds a delta whose rows exist. */
   accum(delta: Delta): void {
+    this.#seeStamps(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -95,6 +196,7 @@ export class Reference {
 
   /** LOAD, row by row: the delta's rows become exactly its words. */
   load(delta: Delta): void {
+    this.#seeStamps(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -111,6 +213,9 @@ export class Reference {
   clear(): void {
     for (const table of this.tables) table.words.fill(0)
     this.fingerprint.clear()
+    this.latest.set(noStamp)
+    this.#stamps.clear()
+    this.#columns = undefined
   }
 
   /** The fingerprint as 16 hexadecimal digits. */
@@ -133,10 +238,19 @@ export class Reference {
     const at = row * stride
     const low = addresses[2 * row]
     const high = addresses[2 * row + 1]
+    const columns = this.#columns?.[t]
+    const { fingerprint } = this
     for (let i = 0; i < stride; i += 2) {
       if (before[i] === words[at + i] && before[i + 1] === words[at + i + 1]) continue
       const address = low + Math.imul(i >> 1, wordStep)
-      this.fingerprint.replace(address, high, before[i], before[i + 1], words[at + i], words[at + i + 1])
+      const { low: lowBefore, high: highBefore } = fingerprint
+      fingerprint.replace(address, high, before[i], before[i + 1], words[at + i], words[at + i + 1])
+      if (columns === undefined) continue
+      const lowMoved = (fingerprint.low - lowBefore) >>> 0
+      const borrow = fingerprint.low >>> 0 < lowBefore >>> 0 ? 1 : 0
+      const lowSum = (columns[i] >>> 0) + lowMoved
+      columns[i + 1] += fingerprint.high - highBefore - borrow + (lowSum >= 2 ** 32 ? 1 : 0)
+      columns[i] = lowSum
     }
   }
 }

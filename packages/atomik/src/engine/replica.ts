@@ -15,18 +15,20 @@
  *
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
-import type { Delta } from '../algebra/index.ts'
+import { Delta } from '../algebra/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  DeltaDecoder,
   type DownlinkFrame,
-  decodeDelta,
   decodeDownlink,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
+  StampMark,
   Writer,
   writeAuth,
   writeHave,
@@ -34,8 +36,9 @@ import {
   writeNeed,
   writeSubscribe,
 } from '../wire/index.ts'
-import type { StampClock } from './clock.ts'
+import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import { RowNumbers } from './row-numbers.ts'
@@ -61,7 +64,11 @@ export interface ReplicaOptions {
 
 export type ReplicaEvent =
   /** A connection is open; nothing was sent on it yet. */
-  | { readonly type: 'open' }
+  | {
+      readonly type: 'open'
+      /** The link keeps the order of messages and repeats none: then one change travels in fewer bytes. */
+      readonly isOrdered?: boolean
+    }
   | { readonly type: 'close' }
   | { readonly type: 'message'; readonly bytes: Uint8Array }
   /** Time passed: sends what is due. */
@@ -79,7 +86,7 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -105,8 +112,9 @@ const zero: Halves = { low: 0, high: 0 }
 const earlyFramesMax = 256
 /** Longest wait for the answer to a greeting. */
 const greetingMsMax = 60_000
-/** How often the hub is told what we have, while that changes. */
+/** How often the hub is told what we have, while that changes: after this time, or so many log entries. */
 const haveMs = 200
+const haveEntries = 256
 
 export class Replica {
   readonly schema: Schema
@@ -135,9 +143,12 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
+  #isOrdered = false
   #stampBaseMs = 0
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
@@ -153,6 +164,11 @@ export class Replica {
   /** Frames of the log whose turn has not come, by the log number they start at. */
   readonly #early = new Map<number, LogFrame>()
   readonly #writer = new Writer()
+  readonly #decoder: DeltaDecoder
+  /** The delta of the log entry being applied. */
+  readonly #arrived: Delta
+  /** What its stamps are coded against. */
+  readonly #entryBase = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -160,6 +176,8 @@ export class Replica {
     this.#quietMs = this.#resendMs
     this.schema = options.schema
     this.reference = new Reference(options.schema.layouts)
+    this.#decoder = new DeltaDecoder(options.schema.layouts)
+    this.#arrived = new Delta(options.schema.layouts)
     this.#numbers = new RowNumbers(this.reference)
     this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
@@ -193,6 +211,11 @@ export class Replica {
   /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
   get clock(): StampClock {
     return this.#editor.clock
+  }
+
+  /** What this opening writes under: 16 bytes, drawn again after a fork. */
+  get incarnation(): Uint8Array {
+    return this.#outbox.claim.incarnation
   }
 
   get isLive(): boolean {
@@ -275,7 +298,7 @@ export class Replica {
   }
 
   #commit(nowMs: number, change: Delta): void {
-    this.#outbox.makeRoom(nowMs, change)
+    this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
@@ -285,10 +308,12 @@ export class Replica {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes one event; what follows from it is appended to `actions`. */
-  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+  step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
+        this.#isOrdered = event.isOrdered === true
         this.#attempt = 0
         this.#early.clear()
         this.#outbox.reconnect(nowMs)
@@ -307,7 +332,11 @@ export class Replica {
   }
 
   /** Seals and sends what is open, as far as the window allows. */
-  flush(nowMs: number, actions: ReplicaAction[]): void {
+  flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#flush(this.#steady.at(timeMs), actions)
+  }
+
+  #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
     if (!this.#isWritable) {
       this.#dropUnwritable(actions)
@@ -315,9 +344,9 @@ export class Replica {
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
     for (
-      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
+      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered);
       bytes !== undefined;
-      bytes = this.#outbox.next(nowMs, this.#stampBaseMs)
+      bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered)
     ) {
       actions.push({ type: 'send', bytes })
       this.stats.batchesSent++
@@ -340,7 +369,7 @@ export class Replica {
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
   }
@@ -356,6 +385,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
+      isOrdered: this.#isOrdered,
       claims: [this.#outbox.claim],
     })
     actions.push({ type: 'send', bytes: w.finish() })
@@ -365,7 +395,7 @@ export class Replica {
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
   #declare(nowMs: number, actions: ReplicaAction[]): void {
     const { confirmed, confirmedSequence } = this.#outbox
-    if (nowMs - this.#haveAtMs < haveMs) return
+    if (nowMs - this.#haveAtMs < haveMs && this.lsn - this.#declaredLsn < haveEntries) return
     if (this.#declaredLsn === this.lsn && this.#declaredConfirmed === confirmed) return
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn
@@ -391,7 +421,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
-      this.flush(nowMs, actions)
+      this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -407,6 +437,7 @@ export class Replica {
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
+      else if (frame.type === 'entry') this.#follow(nowMs, this.#streamOf(frame), actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
@@ -426,17 +457,24 @@ export class Replica {
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
+   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
-  #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
-      this.#outbox.addProbe()
+  #probe(heads: readonly Head[], isWelcome: boolean): void {
+    const { sealedSequence, claim } = this.#outbox
+    for (const { alias, sequence, label } of heads) {
+      if (alias !== 0) continue
+      const isShort =
+        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
+      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
+    }
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -452,6 +490,11 @@ export class Replica {
     this.lsn = 0
     this.#numbers.forget()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+  }
+
+  #streamOf(frame: DownlinkFrame & { type: 'entry' }): LogFrame {
+    const lsn = nearestNumber(frame.lsnBits, this.lsn)
+    return { type: 'stream', lsn, entries: [{ kind: 'delta', body: frame.body }] }
   }
 
   /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
@@ -512,7 +555,9 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        const decoded = decodeDelta(reader, this.schema.layouts, this.#numbers.directory, this.#stampBaseMs)
+        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        const { directory } = this.#numbers
+        const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
@@ -548,7 +593,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = decodeDelta(reader, this.schema.layouts, directory, this.#stampBaseMs)
+    const decoded = this.#decoder.decode(reader, directory, new StampMark(this.#stampBaseMs))
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)
@@ -592,6 +637,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -613,19 +659,26 @@ export class Replica {
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
     this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
   }
 
   /**
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   *
+   * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
+   * could be taken for its own.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
     this.#outbox.rotate(nowMs)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#link = 'down'
+    const error = new AtomikError(
+      'fork',
+      'another machine, or an earlier hub, holds another history of this client',
+    )
+    actions.push({ type: 'fail', error, fatal: false })
   }
 }
 

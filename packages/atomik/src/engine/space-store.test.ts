@@ -11,7 +11,8 @@ import { SeededRandom } from './random.ts'
 import { Reference } from './reference.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction } from './space.ts'
-import { listSpaces, loadSpace, SpaceStore } from './space-store.ts'
+import { listSpaces, loadSpace } from './space-image.ts'
+import { SpaceStore } from './space-store.ts'
 import type { Put, Storage } from './storage.ts'
 
 const schema = new Schema({
@@ -145,7 +146,7 @@ describe('a stored space', () => {
         .map(([key]) => kindOf(key))
         .sort()
         .join(''),
-    ).toBe('hhhrrrrrrrrrrs')
+    ).toBe('dehhhrrrrrrrrrrs')
   })
 
   it('is nothing where nothing was written', () => {

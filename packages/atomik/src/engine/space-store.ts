@@ -1,232 +1,48 @@
 /**
- * A space as records in a storage, and back. What is written is state, not history:
- *
- *   space NUL 's'                    the schema's description, log number, digests of words and heads, and the epochs of
- *                                    earlier openings
- *   space NUL 'h' incarnation        its head (heads.ts)
- *   space NUL 'r' table row          u32 each, big endian: log numbers of birth and last change, key, words
- *
- * Every record ends in 8 bytes of hash over its key and the rest, and the digests in the first record cover all others: a flipped
- * bit, a missing record, an old or a misplaced one is found when the space is opened, not served.
+ * The writing side of a space's records (space-records.ts): collects what one commit must write, and knows since when each row is as
+ * it is. A commit writes what changed and the space's own record, of some 40 bytes; openings, heads and the schema lie beside it.
  */
-import { Delta, Fingerprint, Mixer } from '../algebra/index.ts'
-import { AtomikError } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { Schema } from '../schema/index.ts'
-import { encodeUtf8, type Halves, Reader, Writer } from '../wire/index.ts'
-import { IncarnationHead } from './heads.ts'
-import { firstLabel, formatIncarnation, sameLabel } from './label.ts'
-import { Reference } from './reference.ts'
-import type { Put, Storage } from './storage.ts'
+import { Delta, Fingerprint } from '../algebra/index.ts'
+import type { Schema } from '../schema/index.ts'
+import { type Halves, Writer } from '../wire/index.ts'
+import type { IncarnationHead } from './heads.ts'
+import { sealRecord } from './records.ts'
+import type { Reference } from './reference.ts'
+import type { SpaceImage, StoredEpoch } from './space-image.ts'
+import {
+  accountRecord,
+  epochKey,
+  epochsKept,
+  headKey,
+  incarnationKey,
+  ownerKey,
+  rowKey,
+  schemaKey,
+  writeEpoch,
+  writeSpaceHead,
+} from './space-records.ts'
+import type { Put } from './storage.ts'
 
-/** Openings remembered: a reader from before them gets a whole snapshot. */
-const epochsKept = 1024
+type OpenEpoch = Omit<StoredEpoch, 'sum'> & { sum: Halves | undefined }
 
-interface Epoch {
-  readonly id: Halves
-  /** Log number at which it opened. */
-  readonly lsn: number
-}
-
-/** What a storage holds of one space. */
-export interface SpaceImage {
-  readonly schema: Schema
-  readonly reference: Reference
-  readonly heads: Map<string, IncarnationHead>
-  /** Hash of each head's record. */
-  readonly headSums: ReadonlyMap<IncarnationHead, Halves>
-  readonly lsn: number
-  readonly epochs: readonly Epoch[]
-  /** Log numbers of birth and last change, by table and row. */
-  readonly born: readonly number[][]
-  readonly changed: readonly number[][]
-}
-
-function spacePrefix(space: string): Uint8Array {
-  if (space.includes('\0')) throw new AtomikError('range', 'the name of a space holds no NUL')
-  const name = encodeUtf8(space)
-  const prefix = new Uint8Array(name.length + 1)
-  prefix.set(name)
-  return prefix
-}
-
-function recordKey(space: string, kind: string, rest: Uint8Array | readonly number[] = []): Uint8Array {
-  const prefix = spacePrefix(space)
-  const key = new Uint8Array(prefix.length + 1 + rest.length)
-  key.set(prefix)
-  key[prefix.length] = kind.charCodeAt(0)
-  key.set(rest, prefix.length + 1)
-  return key
-}
-
-function rowKey(space: string, table: number, row: number): Uint8Array {
-  return recordKey(space, 'r', [table, row >>> 24, (row >>> 16) & 255, (row >>> 8) & 255, row & 255])
-}
-
-/** The hash of a record: its bytes under the key they belong to. */
-function sumRecord(key: Uint8Array, bytes: Uint8Array): Halves {
-  const mixer = new Mixer()
-  mixer.hash(recordSeed, key)
-  mixer.hash(mixer.low ^ mixer.high, bytes)
-  return { low: mixer.low, high: mixer.high }
-}
-
-/** Appends the hash to what the writer holds. */
-function sealRecord(w: Writer, key: Uint8Array): { put: Put; sum: Halves } {
-  const sum = sumRecord(key, w.finish())
-  w.u64(sum.low, sum.high)
-  return { put: { key, value: w.finish() }, sum }
-}
-
-function openRecord(key: Uint8Array, value: Uint8Array, what: string): { r: Reader; sum: Halves } {
-  const broken = () => new AtomikError('storage', `${what} is damaged: its checksum does not match`)
-  if (value.length < 8) throw broken()
-  const sum = sumRecord(key, value.subarray(0, value.length - 8))
-  const check = new Reader(value.subarray(value.length - 8))
-  check.u64()
-  if (!sameLabel(check, sum)) throw broken()
-  return { r: new Reader(value.subarray(0, value.length - 8)), sum }
-}
-
-/** Adds a head's record to the digest of all heads, or replaces it there. */
-function accountHead(print: Fingerprint, id: Uint8Array, before: Halves | undefined, sum: Halves): void {
-  const { low, high } = firstLabel(id)
-  print.replace(low, high, before?.low ?? 0, before?.high ?? 0, sum.low, sum.high)
-}
-
-const recordSeed = 0x7265_636f
-
-/** Names of the spaces in a storage. */
-export function listSpaces(storage: Storage): string[] {
-  const names: string[] = []
-  for (const { key } of storage.range(new Uint8Array(0))) {
-    const end = key.indexOf(0)
-    if (end < 0 || key[end + 1] !== 's'.charCodeAt(0) || key.length !== end + 2) continue
-    names.push(new TextOf(key.subarray(0, end)).text)
-  }
-  return names
-}
-
-class TextOf {
-  readonly text: string
-  constructor(bytes: Uint8Array) {
-    const w = new Writer()
-    w.varint(bytes.length)
-    w.bytes(bytes)
-    this.text = new Reader(w.finish()).text(limits.spaceNameBytesMax, 'space name')
-  }
-}
-
-/**
- * Reads a space.
- * @returns undefined when the storage holds no such space
- * @throws AtomikError `storage` when a record is damaged or missing
- */
-export function loadSpace(storage: Storage, space: string): SpaceImage | undefined {
-  const prefix = spacePrefix(space)
-  let head: SpaceHead | undefined
-  const heads = new Map<string, IncarnationHead>()
-  const headSums = new Map<IncarnationHead, Halves>()
-  const headPrint = new Fingerprint()
-  const rows: { table: number; row: number; key: Uint8Array; value: Uint8Array }[] = []
-  for (const { key, value } of storage.range(prefix)) {
-    const kind = String.fromCharCode(key[prefix.length])
-    if (kind === 's' && key.length === prefix.length + 1) {
-      head = readSpaceHead(openRecord(key, value, `the head of space ${space}`).r)
-    } else if (kind === 'h') {
-      const { r, sum } = openRecord(key, value, `a head in space ${space}`)
-      const incarnation = IncarnationHead.decode(r)
-      headSums.set(incarnation, sum)
-      accountHead(headPrint, incarnation.id, undefined, sum)
-      heads.set(formatIncarnation(incarnation.id), incarnation)
-    } else if (kind === 'r') {
-      const at = prefix.length + 1
-      const row = (key[at + 1] << 24) | (key[at + 2] << 16) | (key[at + 3] << 8) | key[at + 4]
-      rows.push({ table: key[at], row, key, value })
-    } else {
-      throw new AtomikError('storage', `space ${space} has a record of unknown kind: its key is damaged`)
-    }
-  }
-  if (head === undefined) {
-    if (rows.length > 0 || heads.size > 0)
-      throw new AtomikError('storage', `space ${space} has records but no head: the store is incomplete`)
-    return undefined
-  }
-  const reference = new Reference(head.schema.layouts)
-  const born = head.schema.layouts.map((): number[] => [])
-  const changed = head.schema.layouts.map((): number[] => [])
-  for (const { table, row, key, value } of rows) {
-    const what = `row ${row} of table ${table} in space ${space}`
-    const { r } = openRecord(key, value, what)
-    if (reference.tables[table]?.count !== row)
-      throw new AtomikError('storage', `${what} does not follow the one before`)
-    born[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'birth'))
-    changed[table].push(r.varint(Number.MAX_SAFE_INTEGER, 'change'))
-    reference.tables[table].open(r.text(limits.keyBytesMax, 'key'))
-    const one = new Delta(head.schema.layouts)
-    const at = one.tables[table].open(row)
-    const { words } = one.tables[table]
-    for (let word = 0; word < head.schema.layouts[table].words; word++) {
-      r.word()
-      words[at + 2 * word] = r.low
-      words[at + 2 * word + 1] = r.high
-    }
-    reference.load(one)
-  }
-  if (!sameLabel(reference.fingerprint, head.digest))
-    throw new AtomikError('storage', `space ${space} does not add up to its digest: rows are missing or old`)
-  if (!sameLabel(headPrint, head.headDigest))
-    throw new AtomikError('storage', `space ${space} does not add up to its digest: heads are missing or old`)
-  return {
-    schema: head.schema,
-    reference,
-    heads,
-    headSums,
-    lsn: head.lsn,
-    epochs: head.epochs,
-    born,
-    changed,
-  }
-}
-
-interface SpaceHead {
-  readonly schema: Schema
-  readonly lsn: number
-  /** Fingerprint of all words. */
-  readonly digest: Halves
-  /** Fingerprint of the hashes of all heads. */
-  readonly headDigest: Halves
-  readonly epochs: Epoch[]
-}
-
-function readSpaceHead(r: Reader): SpaceHead {
-  const schema = Schema.decode(r.bytes(r.varint(limits.schemaBytesMax, 'schema')))
-  const lsn = r.varint(Number.MAX_SAFE_INTEGER, 'log number')
-  r.u64()
-  const digest = { low: r.low, high: r.high }
-  r.u64()
-  const headDigest = { low: r.low, high: r.high }
-  const epochs: Epoch[] = []
-  for (let count = r.varint(epochsKept, 'epochs'); count > 0; count--) {
-    r.u64()
-    epochs.push({ id: { low: r.low, high: r.high }, lsn: r.varint(Number.MAX_SAFE_INTEGER, 'log number') })
-  }
-  return { schema, lsn, digest, headDigest, epochs }
-}
-
-/** Collects what one commit must write, and knows since when each row is as it is. */
 export class SpaceStore {
   readonly #space: string
-  readonly #schema: Schema
+  #schema: Schema
   readonly #reference: Reference
   readonly #born: number[][]
   readonly #changed: number[][]
-  #epochs: Epoch[]
+  readonly #owners: Map<number, string>[]
+  readonly #epochs: OpenEpoch[]
+  /** Openings whose records must go. */
+  readonly #forgotten: OpenEpoch[] = []
   readonly #dirtyRows: Set<number>[]
+  readonly #dirtyOwners: { table: number; row: number }[] = []
   readonly #dirtyHeads = new Set<IncarnationHead>()
-  readonly #headSums: Map<IncarnationHead, Halves>
-  readonly #headPrint = new Fingerprint()
-  #opened = false
+  /** Heads in the commit that was taken last. */
+  #takenHeads = new Set<IncarnationHead>()
+  readonly #recordPrint = new Fingerprint()
+  #schemaSum: Halves | undefined
+  #schemaIsDirty: boolean
   readonly #w = new Writer()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
@@ -235,16 +51,19 @@ export class SpaceStore {
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
     this.#changed = schema.layouts.map((_, t) => image?.changed[t] ?? [])
+    this.#owners = schema.layouts.map((_, t) => image?.owners[t] ?? new Map())
     this.#epochs = [...(image?.epochs ?? [])]
     this.#dirtyRows = schema.layouts.map(() => new Set())
-    this.#headSums = new Map(image?.headSums)
-    for (const [head, sum] of this.#headSums) accountHead(this.#headPrint, head.id, undefined, sum)
+    this.#recordPrint.low = image?.recordPrint.low ?? 0
+    this.#recordPrint.high = image?.recordPrint.high ?? 0
+    this.#schemaIsDirty = image === undefined
+    if (image !== undefined) this.#schemaSum = this.#sealSchema().sum
   }
 
   /** Begins an epoch at this log number; it is written with the next commit. */
   open(id: Halves, lsn: number): void {
-    this.#epochs = [...this.#epochs.slice(-(epochsKept - 1)), { id, lsn }]
-    this.#opened = true
+    this.#epochs.push({ id, lsn, ordinal: (this.#epochs.at(-1)?.ordinal ?? 0) + 1, sum: undefined })
+    if (this.#epochs.length > epochsKept) this.#forgotten.push(...this.#epochs.splice(0, 1))
   }
 
   /** True when this log number of this epoch is part of our past: no later epoch of ours began before it. */
@@ -255,8 +74,35 @@ export class SpaceStore {
     return next === undefined || lsn <= next.lsn
   }
 
+  /** The principal that owns this row, if any does. */
+  ownerOf(table: number, row: number): string | undefined {
+    return this.#owners[table].get(row)
+  }
+
+  /** The layout grew: tables and words came at the end. Rows are written in it as they change. */
+  adopt(schema: Schema): void {
+    this.#schema = schema
+    this.#schemaIsDirty = true
+    while (this.#dirtyRows.length < schema.layouts.length) {
+      this.#dirtyRows.push(new Set())
+      this.#born.push([])
+      this.#changed.push([])
+      this.#owners.push(new Map())
+    }
+  }
+
   stageHead(head: IncarnationHead): void {
     this.#dirtyHeads.add(head)
+  }
+
+  /** True when this head is on disk as it is, or will never be there: call between commits, when none is under way. */
+  isClean(head: IncarnationHead, committing: boolean): boolean {
+    return !this.#dirtyHeads.has(head) && !(committing && this.#takenHeads.has(head))
+  }
+
+  stageOwner(table: number, row: number, owner: string): void {
+    this.#owners[table].set(row, owner)
+    this.#dirtyOwners.push({ table, row })
   }
 
   stageRows(delta: Delta, lsn: number): void {
@@ -271,13 +117,59 @@ export class SpaceStore {
   }
 
   get hasStaged(): boolean {
-    return this.#opened || this.#dirtyHeads.size > 0 || this.#dirtyRows.some(rows => rows.size > 0)
+    return (
+      this.#schemaIsDirty ||
+      this.#epochs.at(-1)?.sum === undefined ||
+      this.#dirtyHeads.size > 0 ||
+      this.#dirtyRows.some(rows => rows.size > 0)
+    )
   }
 
   /** The puts of one commit, in which everything staged moves together. */
   take(lsn: number, digest: Halves): Put[] {
     const w = this.#w
     const puts: Put[] = []
+    this.#takeRows(puts)
+    for (const { table, row } of this.#dirtyOwners.splice(0)) {
+      w.reset()
+      w.text(this.#owners[table].get(row) ?? '')
+      this.#push(puts, ownerKey(this.#space, table, row), undefined)
+    }
+    for (const head of this.#dirtyHeads) {
+      w.reset()
+      head.encode(w)
+      head.sum = this.#push(puts, incarnationKey(this.#space, head.id), head.sum)
+    }
+    this.#takenHeads = new Set(this.#dirtyHeads)
+    this.#dirtyHeads.clear()
+    for (const { ordinal, sum } of this.#forgotten.splice(0)) {
+      if (sum === undefined) continue
+      puts.push({ key: epochKey(this.#space, ordinal), value: undefined })
+      accountRecord(this.#recordPrint, sum, undefined)
+    }
+    for (let i = this.#epochs.length - 1; i >= 0 && this.#epochs[i].sum === undefined; i--) {
+      const epoch = this.#epochs[i]
+      w.reset()
+      writeEpoch(w, epoch)
+      epoch.sum = this.#push(puts, epochKey(this.#space, epoch.ordinal), undefined)
+    }
+    if (this.#schemaIsDirty) {
+      const { put, sum } = this.#sealSchema()
+      accountRecord(this.#recordPrint, this.#schemaSum, sum)
+      this.#schemaSum = sum
+      this.#schemaIsDirty = false
+      puts.push(put)
+    }
+    w.reset()
+    const { low, high } = this.#recordPrint
+    const rows = this.#schema.layouts.map((_, t) => this.#born[t].length)
+    writeSpaceHead(w, { lsn, digest, recordDigest: { low, high }, rows })
+    puts.push(sealRecord(w, headKey(this.#space)).put)
+    return puts
+  }
+
+  #takeRows(puts: Put[]): void {
+    const w = this.#w
     for (let t = 0; t < this.#dirtyRows.length; t++) {
       const { words, layout, keys } = this.#reference.tables[t]
       for (const row of this.#dirtyRows[t]) {
@@ -286,35 +178,29 @@ export class SpaceStore {
         w.varint(this.#changed[t][row])
         w.text(keys[row])
         const at = row * 2 * layout.words
-        for (let half = 0; half < 2 * layout.words; half += 2) w.word(words[at + half], words[at + half + 1])
+        w.beginSpans()
+        for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
         puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
       }
       this.#dirtyRows[t].clear()
     }
-    for (const head of this.#dirtyHeads) {
-      w.reset()
-      head.encode(w)
-      const { put, sum } = sealRecord(w, recordKey(this.#space, 'h', head.id))
-      accountHead(this.#headPrint, head.id, this.#headSums.get(head), sum)
-      this.#headSums.set(head, sum)
-      puts.push(put)
-    }
-    this.#dirtyHeads.clear()
-    this.#opened = false
-    w.reset()
+  }
+
+  /** Seals what the writer holds under this key, in place of a record with the hash `before`. */
+  #push(puts: Put[], key: Uint8Array, before: Halves | undefined): Halves {
+    const { put, sum } = sealRecord(this.#w, key)
+    accountRecord(this.#recordPrint, before, sum)
+    puts.push(put)
+    return sum
+  }
+
+  #sealSchema(): { put: Put; sum: Halves } {
+    const w = this.#w
     const schema = this.#schema.encode()
+    w.reset()
     w.varint(schema.length)
     w.bytes(schema)
-    w.varint(lsn)
-    w.u64(digest.low, digest.high)
-    w.u64(this.#headPrint.low, this.#headPrint.high)
-    w.varint(this.#epochs.length)
-    for (const epoch of this.#epochs) {
-      w.u64(epoch.id.low, epoch.id.high)
-      w.varint(epoch.lsn)
-    }
-    puts.push(sealRecord(w, recordKey(this.#space, 's')).put)
-    return puts
+    return sealRecord(w, schemaKey(this.#space))
   }
 
   /** Rows of a table that existed at this log number. */

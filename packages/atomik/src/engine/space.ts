@@ -3,31 +3,35 @@
  *
  * Order of things: accept in memory → stage for storage → when the storage says durable, and not before, tell anyone. So
  * whatever a reader has seen survives a crash of the hub. The log is kept in memory only as far as it is cheaper than what
- * it changed; a reader further behind gets one fold or the rows that changed since its log number.
+ * it changed; a reader further behind gets one fold or the rows that changed since its log number. Heads are on disk; memory
+ * holds those in use (`checkpoint`).
  *
  * Invariants: log numbers are dense; the reference is the fold of all accepted batches up to `lsn`; a batch and the head it
  * moves are in one write.
  *
- * Over 500 lines because accepting, committing and feeding readers share one order of log numbers; what could be taken out
- * without splitting that is in `heads.ts` and `space-store.ts`.
+ * Over 500 lines because accepting, committing and feeding readers share one order of log numbers. Beside it: the log
+ * (space-log.ts), bodies for readers (space-bodies.ts), judging (space-judge.ts), older schemas (space-view.ts), records
+ * (space-store.ts).
  */
-import { Delta, Fingerprint, Mixer, WordKind } from '../algebra/index.ts'
+import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
-  decodeDelta,
-  encodeDelta,
+  DeltaDecoder,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
   type RowDirectory,
-  type RowNames,
+  type Stamp,
+  StampMark,
   type StreamEntry,
   type UplinkFrame,
   Writer,
   writeAck,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -35,10 +39,19 @@ import {
   writeStream,
   writeWelcome,
 } from '../wire/index.ts'
-import { IncarnationHead } from './heads.ts'
-import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
+import { SteadyClock } from './clock.ts'
+import type { IncarnationHead } from './heads.ts'
+import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
-import { type SpaceImage, SpaceStore } from './space-store.ts'
+import { objectionToPages } from './region.ts'
+import { SpaceBodies } from './space-bodies.ts'
+import { HeadTable } from './space-heads.ts'
+import type { SpaceImage } from './space-image.ts'
+import { type Grant, objectionTo } from './space-judge.ts'
+import { SpaceLog } from './space-log.ts'
+import type { Batch, Claimed, Connection } from './space-reader.ts'
+import { SpaceStore } from './space-store.ts'
+import { View } from './space-view.ts'
 import type { Put } from './storage.ts'
 
 export interface SpaceOptions {
@@ -48,6 +61,10 @@ export interface SpaceOptions {
   readonly skewMsMax?: number
   /** Bytes of log kept in memory. Default 8 MiB. */
   readonly logBytesMax?: number
+  /** A client that may write all rows brings appended fields along. Default true; else batches that use them are refused. */
+  readonly adoptsFields?: boolean
+  /** What the storage holds under this key. Without it heads stay in memory. */
+  readonly recall?: (key: Uint8Array) => Uint8Array | undefined
 }
 
 export type SpaceAction =
@@ -58,6 +75,8 @@ export type SpaceAction =
   | { readonly type: 'commit'; readonly puts: readonly Put[]; readonly lsn: number }
   /** A copy of a client showed itself. */
   | { readonly type: 'fork'; readonly connection: number; readonly incarnation: string }
+  /** A client brought appended fields, and the space stores them from here on. */
+  | { readonly type: 'adopted'; readonly connection: number; readonly schema: Schema }
 
 export interface SpaceStats {
   batchesAccepted: number
@@ -70,45 +89,7 @@ export interface SpaceStats {
   streamFrames: number
   foldsSent: number
   snapshotsSent: number
-}
-
-interface LogEntry {
-  /** The batch that made it; `to` is its bound. */
-  readonly author: IncarnationHead
-  readonly to: number
-  readonly refused: ErrorCode | undefined
-  /** As readers get it: rows by number, new rows with their key. Empty when refused. */
-  readonly body: Uint8Array
-}
-
-interface Claimed {
-  readonly head: IncarnationHead
-  /** What the client said it knows to be accepted. */
-  readonly claim: number
-  /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
-  chain: number
-  /** When we last asked for a repetition. */
-  askedAtMs: number
-  /** Batches that came before their turn, by `from`. */
-  readonly early: Map<number, UplinkFrame & { type: 'batch' }>
-}
-
-interface Connection {
-  readonly id: number
-  readonly attempt: number
-  readonly writable: boolean
-  claims: Claimed[]
-  /** Everything up to here was sent, or is held. */
-  cursor: number
-  /** A catch-up frame that waits until its log number is durable. */
-  held: { readonly lsn: number; readonly bytes: Uint8Array } | undefined
-  /** What the client declared to have. */
-  have: number
-  /** It does not take more bytes now. */
-  congested: boolean
-  lastSentAtMs: number
-  /** Log number of the last acknowledgement frame. */
-  ackedLsn: number
+  checkpoints: number
 }
 
 /** The most bytes of log in one frame. */
@@ -123,7 +104,6 @@ const earlyBytesMax = 16 * 1024
 
 export class Space {
   readonly name: string
-  readonly schema: Schema
   readonly reference: Reference
   readonly stats: SpaceStats = {
     batchesAccepted: 0,
@@ -136,25 +116,36 @@ export class Space {
     streamFrames: 0,
     foldsSent: 0,
     snapshotsSent: 0,
+    checkpoints: 0,
   }
   /** Log number of the last accepted batch, and of the last durable one. */
   lsn: number
   durableLsn: number
   readonly #options: SpaceOptions
-  readonly #heads: Map<string, IncarnationHead>
+  #schema: Schema
+  /** What is stored, as a view. */
+  #whole: View
+  readonly #heads: HeadTable
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
+  #timeMs: number
   readonly #connections = new Map<number, Connection>()
-  /** Entries (logFrom, lsn]. */
-  #log: LogEntry[] = []
-  #logFrom: number
-  #logBytes = 0
+  /** The views of readers who see a part, each once. */
+  #partViews: readonly View[] = []
+  readonly #log: SpaceLog
+  readonly #bodies: SpaceBodies
   #committing = false
   #durableDigest: Halves
   #stagedDigest: Halves
+  /** The same for readers of older schemas, by view. */
+  #durableParts = new Map<string, Halves>()
+  #stagedParts = new Map<string, Halves>()
   readonly #w = new Writer()
-  readonly #body = new Writer()
+  /** How batches were read last, and the delta being judged. */
+  #decoding: { layouts: readonly RowLayout[]; decoder: DeltaDecoder; into: Delta }
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
   constructor(
@@ -165,37 +156,64 @@ export class Space {
     options: SpaceOptions,
   ) {
     this.name = name
-    this.schema = schema
+    this.#schema = schema
+    this.#whole = wholeOf(schema)
     this.#options = options
+    const { layouts } = schema
+    this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
     this.reference = image?.reference ?? new Reference(schema.layouts)
-    this.#heads = image?.heads ?? new Map()
+    this.#heads = new HeadTable(name, image?.heads ?? new Map(), options.recall)
     this.lsn = image?.lsn ?? 0
     this.durableLsn = this.lsn
-    this.#logFrom = this.lsn
+    this.#log = new SpaceLog(this.lsn)
     this.#stampBaseMs = nowMs
+    this.#timeMs = nowMs
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
+    this.#bodies = new SpaceBodies(this.reference, this.#store, this.#log, nowMs)
     this.#durableDigest = this.#digest()
     this.#stagedDigest = this.#durableDigest
+  }
+
+  get schema(): Schema {
+    return this.#schema
   }
 
   get connectionCount(): number {
     return this.#connections.size
   }
 
+  /** Incarnations with a head in memory, and those whose head is on disk alone. */
   get incarnationCount(): number {
-    return this.#heads.size
+    return this.#heads.warm
+  }
+
+  get retiredCount(): number {
+    return this.#heads.cold
   }
 
   get logBytes(): number {
-    return this.#logBytes
+    return this.#log.bytes
+  }
+
+  /** Bytes of catch-up frames that wait for their log number to be durable. */
+  get heldBytes(): number {
+    let bytes = 0
+    for (const { held } of this.#connections.values()) bytes += held?.bytes.length ?? 0
+    return bytes
   }
 
   /** Readers, for the operator: log numbers behind, and whether the network holds them up. */
   *readers(): Iterable<{ connection: number; lag: number; congested: boolean }> {
     for (const c of this.#connections.values())
       yield { connection: c.id, lag: this.durableLsn - c.have, congested: c.congested }
+  }
+
+  /** Takes note of the time of day; returns the time that timers see, which nobody sets back. */
+  #passed(timeMs: number): number {
+    this.#timeMs = timeMs
+    return this.#steady.at(timeMs)
   }
 
   #digest(): Halves {
@@ -207,40 +225,56 @@ export class Space {
   /**
    * A client subscribes. With a later attempt on one connection it starts over from the position it declares; earlier
    * attempts are echoes.
-   * @throws AtomikError `schema` when it lays records out differently
+   * @param access what its principal may do; `true` is everything, `false` reading, both under no name
+   * @throws AtomikError `schema` when it lays records out differently, `unauthorized` when it claims an incarnation that
+   * somebody else opened, `storage` when a head on disk is damaged; nothing has changed then
    */
   subscribe(
-    nowMs: number,
+    timeMs: number,
     connection: number,
     frame: UplinkFrame & { type: 'subscribe' },
-    writable: boolean,
+    access: boolean | Grant,
     actions: SpaceAction[],
   ): void {
+    const nowMs = this.#passed(timeMs)
+    const grant = typeof access === 'boolean' ? openGrants[access ? 'all' : 'none'] : access
     const theirs = Schema.decode(frame.schema)
-    const difference = this.schema.difference(theirs)
-    if (difference !== undefined)
+    const joined = this.#schema.join(theirs)
+    if (!(joined instanceof Schema))
       throw new AtomikError(
         'schema',
-        `schema ${theirs.hash} does not fit space ${this.name} (${this.schema.hash}): ${difference}`,
+        `schema ${theirs.hash} does not fit space ${this.name} (${this.#schema.hash}): ${joined.difference}`,
       )
-    const known = this.#store.knowsPosition(frame.epoch, frame.lsn) && frame.lsn <= this.lsn
-    const lsn = known ? frame.lsn : 0
     const before = this.#connections.get(connection)
     if (before !== undefined && frame.attempt <= before.attempt) return
-    const claims = frame.claims.map((claim): Claimed => {
-      const name = formatIncarnation(claim.incarnation)
-      let head = this.#heads.get(name)
-      if (head === undefined) {
-        head = new IncarnationHead(claim.incarnation)
-        this.#heads.set(name, head)
+    const heads = frame.claims.map(({ incarnation }) => this.#heads.find(incarnation, grant.principal))
+    if (joined !== this.#schema && grant.rows === 'all' && this.#options.adoptsFields !== false)
+      this.#adopt(connection, joined, actions)
+    const known = this.#store.knowsPosition(frame.epoch, frame.lsn) && frame.lsn <= this.lsn
+    const lsn = known ? frame.lsn : 0
+    const claims = frame.claims.map(({ sequence, label }, i): Claimed => {
+      const head = heads[i]
+      this.#heads.keep(head)
+      const chain = head.knows(sequence, label) ? sequence : -1
+      return {
+        head,
+        claim: sequence,
+        chain,
+        isForked: false,
+        mark: new StampMark(this.#stampBaseMs),
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
       }
-      const chain = head.knows(claim.sequence, claim.label) ? claim.sequence : -1
-      return { head, claim: claim.sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
     })
+    const widths = theirs.layouts.map(({ words }) => words)
     const reader: Connection = {
       id: connection,
       attempt: frame.attempt,
-      writable,
+      grant,
+      isOrdered: frame.isOrdered,
+      layouts: joined === this.#schema ? this.#schema.layouts : joined.layouts,
+      widths,
+      view: new View(this.#schema.layouts, widths),
       claims,
       cursor: lsn,
       held: undefined,
@@ -250,6 +284,7 @@ export class Space {
       ackedLsn: -1,
     }
     this.#connections.set(connection, reader)
+    this.#countViews()
     const w = this.#w
     w.reset()
     writeWelcome(w, {
@@ -258,28 +293,62 @@ export class Space {
       lsn,
       toLsn: this.lsn,
       stampBaseMs: this.#stampBaseMs,
-      writable,
+      writable: grant.rows !== 'none',
       heads: this.#headsOf(reader),
     })
     actions.push({ type: 'send', connection, bytes: w.finish() })
     this.#feed(nowMs, reader, actions)
   }
 
+  /** Fields were appended: from here on they are stored. Readers who do not know them see what they saw. */
+  #adopt(connection: number, schema: Schema, actions: SpaceAction[]): void {
+    this.#schema = schema
+    this.#whole = wholeOf(schema)
+    this.reference.widen(schema.layouts)
+    this.#store.adopt(schema)
+    for (const reader of this.#connections.values()) {
+      reader.view = new View(schema.layouts, reader.widths)
+      reader.layouts = schema.layouts
+    }
+    this.#countViews()
+    actions.push({ type: 'adopted', connection, schema })
+  }
+
   leave(connection: number): void {
     const reader = this.#connections.get(connection)
     this.#connections.delete(connection)
+    this.#countViews()
     // An incarnation that never wrote leaves no trace.
-    for (const { head } of reader?.claims ?? []) {
-      if (head.head.sequence > 0) continue
-      const isClaimed = [...this.#connections.values()].some(({ claims }) =>
-        claims.some(c => c.head === head),
-      )
-      if (!isClaimed) this.#heads.delete(formatIncarnation(head.id))
-    }
+    for (const { head } of reader?.claims ?? [])
+      if (head.head.sequence === 0 && !this.#isClaimed(head)) this.#heads.forget(head)
+  }
+
+  #isClaimed(head: IncarnationHead): boolean {
+    for (const { claims } of this.#connections.values())
+      for (const claimed of claims) if (claimed.head === head) return true
+    return false
+  }
+
+  /**
+   * SWAP: the durable state is the reference, and what led to it goes. The log is kept only where a reader is about to be sent it; heads that
+   * nobody speaks for stay on disk alone, and come back when somebody does. Returns the log number and the fingerprint of
+   * the state.
+   */
+  checkpoint(): { readonly lsn: number; readonly digest: Halves } {
+    this.stats.checkpoints++
+    let needed = this.durableLsn
+    for (const { cursor, congested } of this.#connections.values())
+      if (!congested && this.durableLsn - cursor < foldEntriesMin) needed = Math.min(needed, cursor)
+    this.#log.trim(needed, 0)
+    const claimed = new Set<IncarnationHead>()
+    for (const { claims } of this.#connections.values()) for (const { head } of claims) claimed.add(head)
+    this.#heads.retire(head => !claimed.has(head) && this.#store.isClean(head, this.#committing))
+    return { lsn: this.durableLsn, digest: this.#durableDigest }
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
-  congestion(nowMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+  congestion(timeMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined || reader.congested === congested) return
     reader.congested = congested
@@ -290,12 +359,13 @@ export class Space {
    * A frame from a subscribed client.
    * @throws AtomikError when its bytes make no sense; the connection should be closed, nothing was applied
    */
-  receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+  receive(timeMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
-    if (frame.type === 'batch') {
-      this.#batch(nowMs, reader, frame, actions)
+    if (frame.type === 'batch' || frame.type === 'change') {
+      this.#batch(nowMs, reader, frame.type === 'batch' ? frame : batchOf(reader, frame), actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -308,7 +378,8 @@ export class Space {
   }
 
   /** Time passed: tells readers that may have lost the end of the stream where it stands. */
-  tick(nowMs: number, actions: SpaceAction[]): void {
+  tick(timeMs: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     for (const reader of this.#connections.values()) {
       if (reader.congested || nowMs - reader.lastSentAtMs < heartbeatMs) continue
       const idle = reader.have === this.durableLsn && reader.ackedLsn === this.durableLsn
@@ -318,11 +389,19 @@ export class Space {
   }
 
   #acknowledge(nowMs: number, reader: Connection, actions: SpaceAction[]): void {
+    const digest = this.#digestFor(reader.view)
+    if (digest === undefined) return
     const w = this.#w
     w.reset()
-    writeAck(w, this.durableLsn, this.#durableDigest, this.#headsOf(reader))
+    writeAck(w, this.durableLsn, digest, this.#headsOf(reader))
     this.#send(nowMs, reader, w.finish(), actions)
     reader.ackedLsn = this.durableLsn
+  }
+
+  /** The fingerprint of what is durable and seen; undefined while a view is new and more than that is accepted. */
+  #digestFor(view: View): Halves | undefined {
+    if (view.isWhole) return this.#durableDigest
+    return this.durableLsn === this.lsn ? view.digest(this.reference) : this.#durableParts.get(view.key)
   }
 
   #send(nowMs: number, reader: Connection, bytes: Uint8Array, actions: SpaceAction[]): void {
@@ -331,26 +410,20 @@ export class Space {
   }
 
   #headsOf(reader: Connection): Head[] {
-    return reader.claims.map(({ head }, alias) => ({
-      alias,
-      sequence: head.head.sequence,
-      label: head.head.label,
-      refused: head.refusals(),
-    }))
+    return reader.claims.map(({ head, chain, isForked }, alias) => {
+      // Of a head that parted from the reader only what lies before is the reader's.
+      const { sequence, label } = (isForked ? head.bound(chain) : undefined) ?? head.head
+      return { alias, sequence, label, refused: head.refusals() }
+    })
   }
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #batch(
-    nowMs: number,
-    reader: Connection,
-    frame: UplinkFrame & { type: 'batch' },
-    actions: SpaceAction[],
-  ): void {
+  #batch(nowMs: number, reader: Connection, frame: Batch, actions: SpaceAction[]): void {
     const claimed = reader.claims[frame.alias]
     if (claimed === undefined) throw new AtomikError('range', `alias ${frame.alias} was not claimed`)
     const before = claimed.chain
-    let next: (UplinkFrame & { type: 'batch' }) | undefined = frame
+    let next: Batch | undefined = frame
     while (next !== undefined && this.#accept(nowMs, reader, claimed, next, actions)) {
       next = claimed.early.get(claimed.chain)
       claimed.early.delete(claimed.chain)
@@ -374,7 +447,7 @@ export class Space {
     nowMs: number,
     reader: Connection,
     claimed: Claimed,
-    frame: UplinkFrame & { type: 'batch' },
+    frame: Batch,
     actions: SpaceAction[],
   ): boolean {
     const { head } = claimed
@@ -403,41 +476,68 @@ export class Space {
       return false
     }
     const at = head.bound(frame.from)
-    assert(at !== undefined, 'the bound a chain stands on is remembered')
-    const decoded = this.#decode(frame)
+    if (at === undefined) {
+      // It lay idle while a copy of it moved the head so far on that the bound was forgotten.
+      this.#strand(reader, claimed, actions)
+      return false
+    }
+    const decoded = this.#decode(frame, reader.layouts, claimed.mark)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
     if (claimed.chain < head.head.sequence) {
       const known = head.bound(frame.to)
       if (known === undefined || !sameLabel(known.label, label)) {
         this.#fork(reader, claimed, claimed.chain, actions)
+        // It can settle what lies before only when the log goes on.
+        claimed.isForked = true
+        this.#feed(nowMs, reader, actions)
         return false
       }
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
+      claimed.mark.see(decoded.delta)
       return true
     }
     if (!head.hasRoom) {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused = reader.writable ? this.#objection(nowMs, decoded) : 'readonly'
-    if (refused === undefined) this.#apply(decoded)
+    const refused =
+      objectionTo(decoded, {
+        grant: reader.grant,
+        stampMsMax: this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000),
+        stored: this.#whole,
+        ownerOf: (table, row) => this.#store.ownerOf(table, row),
+      }) ?? objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
+    claimed.mark.see(decoded.delta)
     this.lsn++
-    const body = refused === undefined ? this.#relay(decoded.delta, decoded) : emptyBody
-    this.#log.push({ author: head, to: frame.to, refused, body })
-    this.#logBytes += body.length + 16
     this.#store.stageHead(head)
+    let body: Uint8Array = emptyBody
+    const base = this.#baseFor(this.#whole)
+    const parts = new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
-      this.#store.stageRows(decoded.delta, this.lsn)
+      const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
+      const bases = this.#partViews.map(view => this.#baseFor(view))
+      this.#apply(stored, reader.grant)
+      this.#store.stageRows(stored.delta, this.lsn)
+      body = this.#bodies.relay(stored, base)
+      for (const [i, view] of this.#partViews.entries())
+        parts.set(view.key, this.#bodies.part(view, stored, bases[i]))
       this.stats.batchesAccepted++
       this.stats.changesAccepted += frame.to - frame.from
     } else {
       this.stats.batchesRefused++
     }
+    this.#log.push({ author: head.name, to: frame.to, refused, body, base, parts })
     return true
+  }
+
+  /** A batch that was read by a longer schema than is stored, and uses nothing of what is missing here. */
+  #stored(delta: Delta, { layouts }: Connection): Delta {
+    if (layouts === this.#schema.layouts) return delta
+    return new View(layouts.slice(0, this.#whole.words.length), this.#whole.words).restrict(delta)
   }
 
   #ask(nowMs: number, reader: Connection, claimed: Claimed, sequence: number, actions: SpaceAction[]): void {
@@ -456,7 +556,7 @@ export class Space {
     w.reset()
     writeFork(w, reader.attempt, reader.claims.indexOf(claimed), common)
     actions.push({ type: 'send', connection: reader.id, bytes: w.finish() })
-    actions.push({ type: 'fork', connection: reader.id, incarnation: formatIncarnation(claimed.head.id) })
+    actions.push({ type: 'fork', connection: reader.id, incarnation: claimed.head.name })
   }
 
   /** The same, but so long ago that nobody can tell which of its changes are in: better no answer than a wrong one. */
@@ -471,13 +571,23 @@ export class Space {
       'a copy of this client went on long ago: the hub cannot tell which of its changes it has',
     )
     actions.push({ type: 'send', connection: reader.id, bytes: w.finish() })
-    actions.push({ type: 'fork', connection: reader.id, incarnation: formatIncarnation(claimed.head.id) })
+    actions.push({ type: 'fork', connection: reader.id, incarnation: claimed.head.name })
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
   }
 
-  #decode(frame: UplinkFrame & { type: 'batch' }): DecodedDelta {
+  /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
+  #baseFor(view: View): Stamp {
+    const base = new StampMark(this.#stampBaseMs)
+    base.setLarger(base, view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
+    return base
+  }
+
+  #decode(frame: Batch, layouts: readonly RowLayout[], base: Stamp): DecodedDelta {
     const reader = new Reader(frame.body)
-    const decoded = decodeDelta(reader, this.schema.layouts, this.#directory, this.#stampBaseMs)
+    if (this.#decoding.layouts !== layouts)
+      this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
+    const { decoder, into } = this.#decoding
+    const decoded = decoder.decode(reader, this.#directory, base, into)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     return decoded
   }
@@ -494,66 +604,34 @@ export class Space {
     digestDelta(
       decoded.delta,
       (table, row) => {
+        const named = fresh.get(row * 64 + table)
+        if (named !== undefined) return named
         const { addresses } = this.reference.tables[table]
-        return fresh.get(row * 64 + table) ?? { low: addresses[2 * row], high: addresses[2 * row + 1] }
+        return { low: addresses[2 * row], high: addresses[2 * row + 1] }
       },
       digest,
     )
     return nextLabel(from, salt, digest, to)
   }
 
-  /** Why a well-formed batch is not accepted, or undefined. */
-  #objection(nowMs: number, { delta, named }: DecodedDelta): ErrorCode | undefined {
-    for (const { table, row, isNew } of named) {
-      // A row enters with its life, so that no named row is ever all zero.
-      const part = delta.tables[table]
-      const at = part.find(row)
-      if (isNew && (part.words[at] | part.words[at + 1]) === 0) return 'range'
-    }
-    const latest = nowMs + (this.#options.skewMsMax ?? 10 * 60_000)
-    for (const { layout, words, count } of delta.tables)
-      for (let w = 0; w < layout.words; w++) {
-        if (layout.kinds[w] !== WordKind.stamp) continue
-        for (let slot = 0; slot < count; slot++) {
-          const at = 2 * (slot * layout.words + w)
-          if ((words[at + 1] >>> 0) * 2 ** 16 + (words[at] >>> 16) > latest) return 'stamp'
-        }
-      }
-    return undefined
-  }
-
-  #apply({ delta, named }: DecodedDelta): void {
-    for (const { table, key, row } of named) {
+  #apply({ delta, named }: DecodedDelta, { principal, rows }: Grant): void {
+    for (const { table, key, row, isNew } of named) {
       const opened = this.reference.tables[table].open(key)
       assert(opened === row, 'rows are created in the order of their names')
+      if (isNew && rows === 'own') this.#store.stageOwner(table, row, principal)
     }
     this.reference.accum(delta)
   }
 
-  /** The body readers get: rows by number, those created here with their key. */
-  #relay(delta: Delta, { named }: DecodedDelta): Uint8Array {
-    const created = delta.tables.map(() => 0)
-    for (const { table, isNew } of named) if (isNew) created[table]++
-    return this.#encodeFor(delta, table => this.reference.tables[table].count - created[table])
-  }
-
-  #encodeFor(delta: Delta, knownRows: (table: number) => number): Uint8Array {
-    const names: RowNames = {
-      numberOf: (_table, row) => row,
-      keyOf: (table, row) => this.reference.tables[table].keys[row],
-      knownRows,
-    }
-    this.#body.reset()
-    encodeDelta(this.#body, delta, names, this.#stampBaseMs)
-    return this.#body.finish()
-  }
-
   readonly #directory: RowDirectory = {
-    rowNumbered: (table, number) => (number < this.reference.tables[table].count ? number : -1),
-    rowNamed: (table, key) => this.reference.tables[table].find(key),
-    rowCount: table => this.reference.tables[table].count,
+    // A client may know tables that are not stored.
+    rowNumbered: (table, number) => (number < (this.reference.tables[table]?.count ?? 0) ? number : -1),
+    rowNamed: (table, key) => this.reference.tables[table]?.find(key) ?? -1,
+    rowCount: table => this.reference.tables[table]?.count ?? 0,
+    knownRows: table => this.reference.tables[table]?.count ?? 0,
     // A client never introduces numbers: an unknown one is refused, not taken for a new row.
-    knownRows: () => Number.MAX_SAFE_INTEGER,
+    hasLiterals: true,
+    hasNumber: () => false,
   }
 
   // ── durability and fan-out ──────────────────────────────────────────────────────────────────────────────────────
@@ -563,31 +641,23 @@ export class Space {
     if (this.#committing || !this.#store.hasStaged) return
     this.#committing = true
     this.#stagedDigest = this.#digest()
+    this.#stagedParts = new Map()
+    for (const view of this.#partViews) this.#stagedParts.set(view.key, view.digest(this.reference))
     this.stats.commits++
     actions.push({ type: 'commit', puts: this.#store.take(this.lsn, this.#stagedDigest), lsn: this.lsn })
   }
 
   /** The commit up to `lsn` is durable: now it may be told. */
-  committed(nowMs: number, lsn: number, actions: SpaceAction[]): void {
+  committed(timeMs: number, lsn: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     this.#committing = false
     this.durableLsn = lsn
     this.#durableDigest = this.#stagedDigest
+    this.#durableParts = this.#stagedParts
     for (const reader of this.#connections.values()) this.#feed(nowMs, reader, actions)
-    this.#trim()
+    // A log that costs more than what it changed is not kept for those who may yet ask.
+    this.#log.trim(this.durableLsn, this.#options.logBytesMax ?? 8 * 1024 * 1024)
     this.commit(actions)
-  }
-
-  /** Drops log that costs more than what it changed, or that all readers have. */
-  #trim(): void {
-    let drop = 0
-    const max = this.#options.logBytesMax ?? 8 * 1024 * 1024
-    while (drop < this.#log.length && this.#logFrom + drop < this.durableLsn && this.#logBytes > max) {
-      this.#logBytes -= this.#log[drop].body.length + 16
-      drop++
-    }
-    if (drop === 0) return
-    this.#log = this.#log.slice(drop)
-    this.#logFrom += drop
   }
 
   /** Sends a reader what it lacks, as far as it is durable and the network takes it. */
@@ -599,9 +669,10 @@ export class Space {
     }
     while (reader.cursor < this.durableLsn && !reader.congested) {
       const behind = this.durableLsn - reader.cursor
-      if (reader.cursor < this.#logFrom || behind >= foldEntriesMin) {
+      if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
         // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
+          return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -610,31 +681,53 @@ export class Space {
     }
   }
 
+  /** True when the next entry is in memory, in a form this reader can read. */
+  #isStreamable({ cursor, view }: Connection): boolean {
+    if (cursor < this.#log.from) return false
+    const { refused, parts } = this.#log.after(cursor)
+    return view.isWhole || refused !== undefined || parts.has(view.key)
+  }
+
+  #countViews(): void {
+    const views = new Map<string, View>()
+    for (const { view } of this.#connections.values()) if (!view.isWhole) views.set(view.key, view)
+    this.#partViews = [...views.values()]
+  }
+
   /** False when the next entry is the reader's own and it has not yet shown that. */
   #stream(nowMs: number, reader: Connection, actions: SpaceAction[]): boolean {
+    const { view } = reader
     const entries: StreamEntry[] = []
     const first = reader.cursor
     let bytes = 0
     while (reader.cursor < this.durableLsn && bytes < streamBytesMax) {
-      const entry = this.#log[reader.cursor - this.#logFrom]
-      const alias = reader.claims.findIndex(claimed => claimed.head === entry.author)
-      if (alias >= 0 && reader.claims[alias].chain < entry.to) break
+      const entry = this.#log.after(reader.cursor)
+      // Made before this view had a reader: a fold or snapshot is next.
+      if (!view.isWhole && entry.refused === undefined && !entry.parts.has(view.key)) break
+      const alias = reader.claims.findIndex(({ head }) => head.name === entry.author)
+      const own = alias < 0 ? undefined : reader.claims[alias]
+      if (own !== undefined && own.chain < entry.to && !own.isForked) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (alias >= 0 && entry.to > reader.claims[alias].claim)
+      if (own !== undefined && entry.to > own.claim && entry.to <= own.chain)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }
             : { kind: 'refused', alias, to: entry.to, code: entry.refused },
         )
       else if (entry.refused !== undefined) entries.push({ kind: 'nothing' })
-      else entries.push({ kind: 'delta', body: entry.body })
-      bytes += entry.body.length
+      else {
+        const body = view.isWhole ? entry.body : entry.parts.get(view.key)
+        entries.push(body === undefined ? { kind: 'nothing' } : { kind: 'delta', body })
+        bytes += body?.length ?? 0
+      }
       reader.cursor++
     }
     if (entries.length === 0) return false
     const w = this.#w
     w.reset()
-    writeStream(w, first, entries)
+    if (reader.isOrdered && entries.length === 1 && entries[0].kind === 'delta')
+      writeEntry(w, first, entries[0].body)
+    else writeStream(w, first, entries)
     this.#send(nowMs, reader, w.finish(), actions)
     this.stats.streamFrames++
     return true
@@ -643,9 +736,7 @@ export class Space {
   /** One frame from the reader's cursor to the present: a fold of the log, or the rows changed since, whichever is smaller. */
   #catchUp(nowMs: number, reader: Connection, actions: SpaceAction[]): void {
     const from = reader.cursor
-    if (this.#lastCatchUp?.from !== from || this.#lastCatchUp.lsn !== this.lsn)
-      this.#lastCatchUp = { from, lsn: this.lsn, ...this.#encodeCatchUp(from) }
-    const { type, body } = this.#lastCatchUp
+    const { type, body } = this.#bodies.catchUp(reader.view, from, this.lsn)
     if (type === 'fold') this.stats.foldsSent++
     else this.stats.snapshotsSent++
     const w = this.#w
@@ -657,40 +748,26 @@ export class Space {
     this.#send(nowMs, reader, reader.held.bytes, actions)
     reader.held = undefined
   }
+}
 
-  /** Readers that stand together share the encoding. */
-  #lastCatchUp: { from: number; lsn: number; type: 'fold' | 'snapshot'; body: Uint8Array } | undefined
+const openGrants = {
+  all: { principal: '', rows: 'all' },
+  none: { principal: '', rows: 'none' },
+} as const satisfies Record<string, Grant>
 
-  #encodeCatchUp(from: number): { type: 'fold' | 'snapshot'; body: Uint8Array } {
-    const known = (table: number) => this.#store.rowsAt(table, from)
-    const snapshot = this.#encodeFor(this.#store.changedSince(from), known)
-    if (from < this.#logFrom) return { type: 'snapshot', body: snapshot }
-    const fold = this.#encodeFor(this.#foldLog(from), known)
-    return fold.length < snapshot.length ? { type: 'fold', body: fold } : { type: 'snapshot', body: snapshot }
-  }
-
-  #foldLog(from: number): Delta {
-    const sum = new Delta(this.schema.layouts)
-    const known = this.schema.layouts.map((_, table) => this.#store.rowsAt(table, from))
-    const directory: RowDirectory = {
-      rowNumbered: (_table, number) => number,
-      rowNamed: (table, key) => this.reference.tables[table].find(key),
-      rowCount: table => this.reference.tables[table].count,
-      knownRows: table => known[table],
-    }
-    for (const entry of this.#log.slice(from - this.#logFrom)) {
-      if (entry.refused !== undefined) continue
-      const { delta, named } = decodeDelta(
-        new Reader(entry.body),
-        this.schema.layouts,
-        directory,
-        this.#stampBaseMs,
-      )
-      for (const { table } of named) known[table]++
-      sum.fold(delta)
-    }
-    return sum
-  }
+function wholeOf({ layouts }: Schema): View {
+  return new View(
+    layouts,
+    layouts.map(({ words }) => words),
+  )
 }
 
 const emptyBody = new Uint8Array(0)
+
+/** The batch a short frame stands for, by how far its connection's chain is. */
+function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): Batch {
+  if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
+  if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
+  const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))
+  return { type: 'batch', alias: 0, from, to: from + 1, salt: undefined, body: frame.body }
+}

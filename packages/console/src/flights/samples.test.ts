@@ -1,7 +1,8 @@
 /** Goal: rates are what the counters say. Method: counters with known slopes, a hub that starts again, a hub that is away. */
 import { describe, expect, it } from 'vitest'
+import { windowSeconds } from '../plot.tsx'
 import type { HubView, ReplicaView, RunView } from './live-hub.ts'
-import { Samples, sampleMs, windowSeconds } from './samples.ts'
+import { Samples, sampleMs } from './samples.ts'
 
 const perSample = sampleMs / 1000
 

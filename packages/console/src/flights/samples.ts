@@ -3,9 +3,9 @@
  * A rate is taken over two seconds, because the counters themselves move in steps of a fifth of a second. A counter that
  * went backwards (the hub was started again) gives a gap in the line, not a spike.
  */
+import { type Line, windowSeconds } from '../plot.tsx'
 import type { HubView } from './live-hub.ts'
 
-export const windowSeconds = 60
 export const sampleMs = 500
 const rateSamples = 4
 
@@ -20,8 +20,6 @@ interface Sample {
 }
 
 type Counter = 'received' | 'sent' | 'batches' | 'flights'
-/** A line of a plot: a value for every time, or none. */
-export type Line = (number | null)[]
 
 export class Samples {
   readonly #samples: (Sample | undefined)[] = []

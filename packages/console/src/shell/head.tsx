@@ -3,6 +3,7 @@ import { addressOf, type View } from './route.ts'
 
 const titles: Record<View, string> = {
   flights: 'Flights',
+  hub: 'Hub',
   algebra: 'Algebra',
   nodes: 'Two nodes',
 }

@@ -2,9 +2,12 @@
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { cssValue, onThemeChange } from '../../theme.ts'
-import type { Line } from '../samples.ts'
-import { windowSeconds } from '../samples.ts'
+import { cssValue, onThemeChange } from './theme.ts'
+
+/** Seconds a plot shows. */
+export const windowSeconds = 60
+/** A value for every time, or none. */
+export type Line = (number | null)[]
 
 export interface Series {
   readonly label: string

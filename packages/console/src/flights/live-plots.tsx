@@ -1,10 +1,10 @@
 /** What the hub carries and how far the replicas are behind, over the last minute. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { bytes, bytesShort, count } from '../../format.ts'
-import { cssValue, regionColor, regionHue } from '../../theme.ts'
-import type { LiveHub, ReplicaView } from '../live-hub.ts'
-import { Samples, sampleMs } from '../samples.ts'
-import { Plot, type Series } from './plot.tsx'
+import { bytes, bytesShort, count } from '../format.ts'
+import { Plot, type Series } from '../plot.tsx'
+import { cssValue, regionColor, regionHue } from '../theme.ts'
+import type { LiveHub, ReplicaView } from './live-hub.ts'
+import { Samples, sampleMs } from './samples.ts'
 
 const named = (label: string, variable: string): Series => ({
   label,

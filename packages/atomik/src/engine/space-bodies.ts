@@ -1,0 +1,119 @@
+/**
+ * The state and the log of a space as bytes for its readers: entries one by one, or everything since a log number in one body. Readers
+ * who see the same and stand together share an encoding.
+ */
+import { Delta } from '../algebra/index.ts'
+import {
+  type DecodedDelta,
+  DeltaDecoder,
+  DeltaEncoder,
+  Reader,
+  type RowDirectory,
+  type Stamp,
+  StampMark,
+  Writer,
+} from '../wire/index.ts'
+import type { Reference } from './reference.ts'
+import type { SpaceLog } from './space-log.ts'
+import type { SpaceStore } from './space-store.ts'
+import type { View } from './space-view.ts'
+
+/** A fold of the log is to be accumulated, a snapshot replaces rows. */
+export interface CatchUp {
+  readonly type: 'fold' | 'snapshot'
+  readonly body: Uint8Array
+}
+
+export class SpaceBodies {
+  readonly #reference: Reference
+  readonly #store: SpaceStore
+  readonly #log: SpaceLog
+  /** Before any stamp is known: the base of folds and snapshots. */
+  readonly #opening: Stamp
+  readonly #encoder = new DeltaEncoder()
+  readonly #w = new Writer()
+  #last:
+    | { readonly from: number; readonly lsn: number; readonly view: string; readonly made: CatchUp }
+    | undefined
+
+  constructor(reference: Reference, store: SpaceStore, log: SpaceLog, stampBaseMs: number) {
+    this.#reference = reference
+    this.#store = store
+    this.#log = log
+    this.#opening = new StampMark(stampBaseMs)
+  }
+
+  /** A batch that was just applied, as readers of the whole schema get it: rows by number, those it created with their key; stamps against `base`. */
+  relay({ delta, named }: DecodedDelta, base: Stamp): Uint8Array {
+    const created = delta.tables.map(() => 0)
+    for (const { table, isNew } of named) if (isNew) created[table]++
+    return this.#encode(delta, table => this.#reference.tables[table].count - created[table], base)
+  }
+
+  /** The part of an accepted delta that a view sees, as its readers get it; undefined when it sees nothing of it. */
+  part(view: View, { delta, named }: DecodedDelta, base: Stamp): Uint8Array | undefined {
+    const part = view.restrict(delta)
+    const isSeen = part.tables.some(table => {
+      for (let slot = 0; slot < table.count; slot++) if (!table.isZero(slot)) return true
+      return false
+    })
+    return isSeen ? this.relay({ delta: part, named }, base) : undefined
+  }
+
+  /** Everything from `from` to `lsn`, the present: the fold of the log or the rows changed since, whichever is smaller. */
+  catchUp(view: View, from: number, lsn: number): CatchUp {
+    const last = this.#last
+    if (last?.from === from && last.lsn === lsn && last.view === view.key) return last.made
+    const known = (table: number) => this.#store.rowsAt(table, from)
+    let made: CatchUp = {
+      type: 'snapshot',
+      body: this.#encode(view.restrict(this.#store.changedSince(from)), known, this.#opening),
+    }
+    if (from >= this.#log.from) {
+      const fold = this.#encode(view.restrict(this.#fold(from, lsn)), known, this.#opening)
+      if (fold.length < made.body.length) made = { type: 'fold', body: fold }
+    }
+    this.#last = { from, lsn, view: view.key, made }
+    return made
+  }
+
+  #fold(from: number, lsn: number): Delta {
+    const sum = new Delta(this.#layouts)
+    const arrived = new Delta(this.#layouts)
+    const decoder = new DeltaDecoder(this.#layouts)
+    const known = this.#layouts.map((_, table) => this.#store.rowsAt(table, from))
+    const { tables } = this.#reference
+    const directory: RowDirectory = {
+      rowNumbered: (_table, number) => number,
+      rowNamed: (table, key) => tables[table].find(key),
+      rowCount: table => tables[table].count,
+      knownRows: table => known[table],
+      hasLiterals: false,
+      hasNumber: (table, row) => row < known[table],
+    }
+    for (let at = from; at < lsn; at++) {
+      const entry = this.#log.after(at)
+      if (entry.refused !== undefined) continue
+      const reader = new Reader(entry.body)
+      const { delta, named } = decoder.decode(reader, directory, entry.base, arrived)
+      for (const { table } of named) known[table]++
+      sum.fold(delta)
+    }
+    return sum
+  }
+
+  get #layouts() {
+    return this.#reference.tables.map(({ layout }) => layout)
+  }
+
+  #encode(delta: Delta, knownRows: (table: number) => number, base: Stamp): Uint8Array {
+    const names = {
+      numberOf: (_table: number, row: number) => row,
+      keyOf: (table: number, row: number) => this.#reference.tables[table].keys[row],
+      knownRows,
+    }
+    this.#w.reset()
+    this.#encoder.encode(this.#w, delta, names, base)
+    return this.#w.finish()
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Whether a well-formed batch is accepted (spec/semantics.md S31). A refusal takes the whole batch: its author takes it out of its
+ * accumulator and tells the program.
+ */
+import { WordKind } from '../algebra/index.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { DecodedDelta } from '../wire/index.ts'
+import type { View } from './space-view.ts'
+
+/** What a client may do in one space. Everyone who is let in may read all of it. */
+export interface Grant {
+  /** Whose the incarnations are that it opens, and the rows it makes; empty where the hub knows no principals. */
+  readonly principal: string
+  /** Rows it may write: none, those it made, or all. */
+  readonly rows: 'none' | 'own' | 'all'
+}
+
+export interface Circumstances {
+  readonly grant: Grant
+  /** Stamps later than this are refused. */
+  readonly stampMsMax: number
+  /** What the space stores. */
+  readonly stored: View
+  ownerOf(table: number, row: number): string | undefined
+}
+
+/** Why it is not accepted, or undefined. */
+export function objectionTo(
+  { delta, named }: DecodedDelta,
+  { grant, stampMsMax, stored, ownerOf }: Circumstances,
+): ErrorCode | undefined {
+  if (grant.rows === 'none') return 'readonly'
+  const created = new Set<number>()
+  for (const { table, row, isNew } of named) {
+    if (!isNew) continue
+    created.add(row * 64 + table)
+    // A row enters with its life, so that no named row is ever all zero.
+    const part = delta.tables[table]
+    const at = part.find(row)
+    if ((part.words[at] | part.words[at + 1]) === 0) return 'range'
+  }
+  for (const [t, { layout, words, rows, count }] of delta.tables.entries()) {
+    const width = stored.words[t] ?? 0
+    for (let slot = 0; slot < count; slot++) {
+      if (
+        grant.rows === 'own' &&
+        !created.has(rows[slot] * 64 + t) &&
+        ownerOf(t, rows[slot]) !== grant.principal
+      )
+        return 'owner'
+      for (let w = 0; w < layout.words; w++) {
+        const at = 2 * (slot * layout.words + w)
+        const low = words[at]
+        const high = words[at + 1]
+        if (w >= width && (low | high) !== 0) return 'schema'
+        if (layout.kinds[w] === WordKind.stamp && (high >>> 0) * 2 ** 16 + (low >>> 16) > stampMsMax)
+          return 'stamp'
+      }
+    }
+  }
+  return undefined
+}

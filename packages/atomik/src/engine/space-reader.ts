@@ -1,0 +1,49 @@
+/** What a space knows of a connected client: what it speaks for, what it sees, and how far it was told. */
+import type { RowLayout } from '../algebra/index.ts'
+import type { StampMark, UplinkFrame } from '../wire/index.ts'
+import type { IncarnationHead } from './heads.ts'
+import type { Grant } from './space-judge.ts'
+import type { View } from './space-view.ts'
+
+export type Batch = UplinkFrame & { readonly type: 'batch' }
+
+export interface Claimed {
+  readonly head: IncarnationHead
+  /** What the client said it knows to be accepted. */
+  readonly claim: number
+  /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
+  chain: number
+  /** The client went on from `chain` in another way than the head: what the head holds beyond is not its own. */
+  isForked: boolean
+  /** The largest stamp in the batches of the chain on this connection: what the next one's are coded against. */
+  readonly mark: StampMark
+  /** When we last asked for a repetition. */
+  askedAtMs: number
+  /** Batches that came before their turn, by `from`. */
+  readonly early: Map<number, Batch>
+}
+
+export interface Connection {
+  readonly id: number
+  readonly attempt: number
+  readonly grant: Grant
+  /** The link keeps order: short frames may be used. */
+  readonly isOrdered: boolean
+  /** Layouts its batches are read by: its own where it knows more than is stored. */
+  layouts: readonly RowLayout[]
+  /** Words a row of each table has there, and what follows for what it sees. */
+  readonly widths: readonly number[]
+  view: View
+  claims: Claimed[]
+  /** Everything up to here was sent, or is held. */
+  cursor: number
+  /** A catch-up frame that waits until its log number is durable. */
+  held: { readonly lsn: number; readonly bytes: Uint8Array } | undefined
+  /** What the client declared to have. */
+  have: number
+  /** It does not take more bytes now. */
+  congested: boolean
+  lastSentAtMs: number
+  /** Log number of the last acknowledgement frame. */
+  ackedLsn: number
+}

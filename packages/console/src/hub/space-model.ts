@@ -1,0 +1,177 @@
+/**
+ * One space of a hub, whatever its schema: the page becomes a replica of it. Rows keep their place in the order they were first
+ * seen; when a row changed is kept beside, in flat arrays, because there may be ten thousand of them.
+ */
+import { AtomikError, type ConnectedSpace, connect, Schema, type Status, type TableSchema } from 'atomik'
+import { TapTransport } from './tap.ts'
+
+type AnyTables = Record<string, TableSchema>
+type AnySpace = ConnectedSpace<AnyTables>
+export type AnyRow = ReturnType<AnySpace[string]['row']>
+/** A field's handle, as far as the page uses it. */
+export interface AnyHandle {
+  readonly value: unknown
+  flip?(): number
+  add?(by: number): number
+  set?(value: unknown): number
+}
+
+const tellMs = 100
+const foreverMs = 2 ** 31 - 1
+
+export class TableModel {
+  readonly name: string
+  readonly schema: TableSchema
+  readonly keys: string[] = []
+  /** `performance.now()` of the last change of each row, by its place in `keys`. */
+  changedAt = new Float64Array(1024)
+  changes = 0
+  readonly #places = new Map<string, number>()
+
+  constructor(name: string, schema: TableSchema) {
+    this.name = name
+    this.schema = schema
+  }
+
+  touch(key: string, now: number): void {
+    let place = this.#places.get(key)
+    if (place === undefined) {
+      place = this.keys.push(key) - 1
+      this.#places.set(key, place)
+      if (place >= this.changedAt.length) {
+        const larger = new Float64Array(2 * this.changedAt.length)
+        larger.set(this.changedAt)
+        this.changedAt = larger
+      }
+    }
+    this.changedAt[place] = now
+    this.changes++
+  }
+}
+
+export class SpaceModel {
+  readonly name: string
+  readonly tables: readonly TableModel[]
+  readonly tap: TapTransport
+  readonly #listeners = new Set<() => void>()
+  readonly #own: number[] = []
+  #space: AnySpace | undefined
+  #problem = ''
+  #closed = false
+  #scheduled = false
+
+  /** @throws AtomikError `schema` */
+  constructor(origin: string, name: string, description: string, token: string | undefined) {
+    this.name = name
+    const schema = Schema.decode(new TextEncoder().encode(description))
+    const tables: AnyTables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]]))
+    this.tables = schema.names.map((table, t) => new TableModel(table, schema.tables[t]))
+    const url = `${origin}/${encodeURIComponent(name)}`
+    this.tap = new TapTransport(url)
+    connect(url, {
+      tables,
+      transport: this.tap,
+      timeoutMs: foreverMs,
+      ...(token !== undefined && { token }),
+    }).then(
+      space => this.#follow(space),
+      error => this.#fail(error),
+    )
+  }
+
+  get problem(): string {
+    return this.#problem
+  }
+
+  /** Undefined before the first state. */
+  get status(): Status | undefined {
+    return this.#space?.status()
+  }
+
+  get undoable(): number {
+    return this.#own.length
+  }
+
+  row(table: string, key: string): AnyRow | undefined {
+    return this.#space?.[table].row(key)
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Makes one change; it can be undone. */
+  change(make: () => number): void {
+    try {
+      this.#own.push(make())
+      this.#problem = ''
+    } catch (error) {
+      if (!(error instanceof AtomikError)) throw error
+      this.#problem = error.message
+    }
+    this.#tell()
+  }
+
+  /** Undoes the last change made here, whatever others did since. */
+  undo(): void {
+    const change = this.#own.pop()
+    if (change !== undefined) this.#space?.undo(change)
+    this.#tell()
+  }
+
+  /** All rows as plain values, for a file. Numbers beyond 2^53 become text. */
+  export(): string {
+    const plain = Object.fromEntries(
+      this.tables.map(({ name }) => [
+        name,
+        Object.fromEntries([...(this.#space?.[name].rows() ?? [])].map(row => [row.key, row.read()])),
+      ]),
+    )
+    return JSON.stringify(
+      plain,
+      (_, value) =>
+        typeof value === 'bigint' ? value.toString() : value instanceof Uint8Array ? [...value] : value,
+      2,
+    )
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#space?.close()
+  }
+
+  #follow(space: AnySpace): void {
+    if (this.#closed) {
+      space.close()
+      return
+    }
+    this.#space = space
+    for (const table of this.tables)
+      space[table.name].subscribe(row => {
+        table.touch(row.key, performance.now())
+        this.#tell()
+      })
+    space.on('status', () => this.#tell())
+    space.on('error', error => this.#fail(error))
+    space.on('refused', ({ code }) =>
+      this.#fail(new AtomikError(code, `the hub refused the change (${code})`)),
+    )
+    this.#tell()
+  }
+
+  #fail(error: unknown): void {
+    this.#problem = error instanceof AtomikError ? error.message : String(error)
+    this.#tell()
+  }
+
+  /** At most ten times a second; what is lit is drawn every frame by itself. */
+  #tell(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setTimeout(() => {
+      this.#scheduled = false
+      for (const listener of this.#listeners) listener()
+    }, tellMs)
+  }
+}

@@ -1,0 +1,34 @@
+/** Values of any field as text, and text as values. */
+import type { Field } from 'atomik'
+
+export function valueText(value: unknown): string {
+  if (value === true) return 'on'
+  if (value === false) return 'off'
+  if (value instanceof Uint8Array) return [...value].map(byte => byte.toString(16).padStart(2, '0')).join('')
+  if (Array.isArray(value))
+    return value.every(item => typeof item === 'boolean')
+      ? value.map(item => (item ? '1' : '0')).join('')
+      : value.map(valueText).join(' ')
+  return String(value)
+}
+
+export function fieldType(field: Field): string {
+  if (field.kind === 'register') return field.type
+  if (field.kind === 'bits') return `bits(${field.count})`
+  if (field.kind === 'array') return `${fieldType(field.element)}*${field.count}`
+  return field.kind
+}
+
+/** The value a register of this type takes from text, or undefined when it is none. */
+export function parseValue(type: string, text: string): unknown {
+  if (type === 'bool')
+    return text === 'on' || text === 'true' ? true : text === 'off' || text === 'false' ? false : undefined
+  if (/^[ui]64$/.test(type)) return /^-?\d{1,20}$/.test(text) ? BigInt(text) : undefined
+  if (/^[uif]\d+$/.test(type))
+    return text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text)
+  if (type.startsWith('bytes')) {
+    if (!/^([0-9a-f]{2})*$/i.test(text)) return undefined
+    return Uint8Array.from(text.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
+  }
+  return text
+}

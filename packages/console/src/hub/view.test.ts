@@ -1,0 +1,223 @@
+/**
+ * Goal: the hub view shows any hub as it is, and changes it where the token allows. Method: a real hub with tokens and a table
+ * of every kind of field, two browser contexts; what one writes the other sees; a table of ten thousand rows that all change.
+ */
+import { fileURLToPath } from 'node:url'
+import { Hub } from '@atomik/hub'
+import { array, bits, connect, counter, flag, register, table, toggle } from 'atomik'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessibilityDefects, canRun, complaintsOf, openBrowser } from '../browser.ts'
+
+const Device = table({
+  on: toggle(),
+  armed: flag(),
+  hits: counter(),
+  level: register.u16(),
+  big: register.u64(),
+  mode: register.enum('off', 'slow', 'fast'),
+  note: register.text(16),
+  lamps: bits(8),
+  axes: array(register.i8(), 3),
+})
+const { MEASURE } = process.env
+const cells = 10_000
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000, interval: 50 })
+
+describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
+  let hub: Hub
+  let browser: Browser
+  let writer: Page
+  let reader: Page
+  const complaints: string[][] = []
+  const page = fileURLToPath(new URL('../../dist/', import.meta.url))
+  const client = async () =>
+    await connect(`ws://127.0.0.1:${hub.port}/fleet`, { tables: { devices: Device }, token: 'write-token' })
+
+  const cell = (at: Page, key: string, field: string) =>
+    at.locator(`[data-key="${key}"] [data-field="${field}"]`)
+  const text = async (at: Page, key: string, field: string) =>
+    (await cell(at, key, field).textContent())?.trim()
+
+  beforeAll(async () => {
+    hub = await Hub.start({ port: 0, token: 'write-token', readToken: 'read-token', page })
+    const fleet = await client()
+    fleet.transact(() => {
+      for (let n = 0; n < 40; n++) fleet.devices.row(`pump-${n}`).level.set(n)
+      fleet.devices.row('pump-0').note.set('first')
+    })
+    await fleet.synced()
+    fleet.close()
+    browser = await openBrowser()
+    const open = async (token: string) => {
+      const context = await browser.newContext({ viewport: { width: 1500, height: 1000 } })
+      const opened = await context.newPage()
+      complaints.push(complaintsOf(opened))
+      await opened.goto(`http://127.0.0.1:${hub.port}/#view=hub&token=${token}`)
+      await opened.locator('[data-key="pump-0"]').waitFor()
+      return opened
+    }
+    writer = await open('write-token')
+    reader = await open('read-token')
+  }, 60_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await hub?.stop()
+  })
+
+  it('shows rows and fields, and who may write', async () => {
+    expect(await text(reader, 'pump-7', 'level')).toBe('7')
+    expect(await text(reader, 'pump-0', 'note')).toBe('first')
+    expect(await text(reader, 'pump-7', 'lamps')).toBe('00000000')
+    expect(await text(reader, 'pump-7', 'axes')).toBe('0 0 0')
+    expect(await reader.getByTestId('rights').textContent()).toContain('read-only')
+    expect(await reader.getByTestId('rows').getByRole('textbox').count()).toBe(0)
+    expect(await writer.getByTestId('rights').textContent()).toContain('may write')
+  })
+
+  it('writes a field of every kind; the other page sees it', async () => {
+    await writer.getByLabel('level of pump-1', { exact: true }).fill('512')
+    await writer.getByLabel('level of pump-1', { exact: true }).press('Enter')
+    await writer.getByLabel('big of pump-1', { exact: true }).fill('18446744073709551615')
+    await writer.getByLabel('big of pump-1', { exact: true }).press('Enter')
+    await writer.getByLabel('note of pump-1', { exact: true }).fill('überall')
+    await writer.getByLabel('note of pump-1', { exact: true }).press('Enter')
+    await writer.getByLabel('mode of pump-1', { exact: true }).selectOption('fast')
+    await writer.getByLabel('on of pump-1', { exact: true }).check()
+    await writer.getByLabel('armed of pump-1', { exact: true }).check()
+    await writer.getByLabel('+ 1 hits of pump-1', { exact: true }).click()
+    await writer.getByLabel('+ 1 hits of pump-1', { exact: true }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('2')
+    const seen = Object.fromEntries(
+      await Promise.all(
+        ['level', 'big', 'note', 'mode', 'on', 'armed'].map(async field => [
+          field,
+          await text(reader, 'pump-1', field),
+        ]),
+      ),
+    )
+    expect(seen).toEqual({
+      level: '512',
+      big: '18446744073709551615',
+      note: 'überall',
+      mode: 'fast',
+      on: 'on',
+      armed: 'on',
+    })
+  })
+
+  it('undoes its own last change, whatever came after', async () => {
+    const fleet = await client()
+    fleet.devices.row('pump-1').hits.add(10)
+    await fleet.synced()
+    fleet.close()
+    await writer.getByRole('button', { name: 'Undo' }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('11')
+  })
+
+  it('refuses what does not fit, and says so', async () => {
+    await writer.getByLabel('level of pump-2', { exact: true }).fill('70000')
+    await writer.getByLabel('level of pump-2', { exact: true }).press('Enter')
+    await eventually(() => writer.getByTestId('space-problem').textContent()).toMatch(/u16|range|65535/)
+    await writer.getByLabel('level of pump-3', { exact: true }).fill('many')
+    await writer.getByLabel('level of pump-3', { exact: true }).press('Enter')
+    expect(await writer.getByLabel('level of pump-3', { exact: true }).getAttribute('aria-invalid')).toBe(
+      'true',
+    )
+    expect(await text(reader, 'pump-2', 'level')).toBe('2')
+  })
+
+  it('finds rows by their key', async () => {
+    await reader.getByTestId('search').fill('mp-3')
+    await eventually(() => reader.getByTestId('rows').locator('tbody tr[data-key]').count()).toBe(11)
+    await reader.getByTestId('search').fill('')
+  })
+
+  it('shows what a message says', async () => {
+    await eventually(() => reader.getByTestId('messages').getByRole('listitem').count()).toBeGreaterThan(1)
+    expect(await reader.getByTestId('explained').textContent()).toMatch(/[0-9a-f]{2} [0-9a-f]{2}/)
+    expect(await writer.getByTestId('messages').textContent()).toContain('batch')
+  })
+
+  it('exports the rows', async () => {
+    const [download] = await Promise.all([
+      reader.waitForEvent('download'),
+      reader.getByRole('button', { name: 'Export' }).click(),
+    ])
+    const chunks: Buffer[] = []
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer)
+    const rows = JSON.parse(Buffer.concat(chunks).toString()).devices
+    expect(Object.keys(rows)).toHaveLength(40)
+    expect(rows['pump-1'].note).toBe('überall')
+  })
+
+  it('cuts a client, which comes back; a reader may not', async () => {
+    expect(
+      await reader
+        .getByRole('button', { name: /^Cut client/ })
+        .first()
+        .isDisabled(),
+    ).toBe(true)
+    const before = [...hub.spaces.values()][0].space.connectionCount
+    const button = writer.getByRole('button', { name: /^Cut client/ }).last()
+    const label = await button.getAttribute('aria-label')
+    await button.click()
+    await eventually(() => writer.getByRole('button', { name: label ?? '', exact: true }).count()).toBe(0)
+    await eventually(() => [...hub.spaces.values()][0].space.connectionCount).toBe(before)
+    const id = /\d+/.exec(label ?? '')?.[0]
+    const refused = await fetch(`http://127.0.0.1:${hub.port}/connections/${id}`, { method: 'DELETE' })
+    expect(refused.status).toBe(404)
+    const other = await fetch(`http://127.0.0.1:${hub.port}/connections/1`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer write-token', origin: 'http://evil.example' },
+    })
+    expect(other.status).toBe(405)
+  })
+
+  it.each(['light', 'dark'] as const)(
+    'has no accessibility defect that axe finds, in %s',
+    async colorScheme => {
+      await writer.emulateMedia({ colorScheme })
+      expect(await accessibilityDefects(writer)).toEqual([])
+    },
+  )
+
+  it(`draws ${cells} rows that change`, async () => {
+    const fleet = await client()
+    const change = () =>
+      fleet.transact(() => {
+        for (let n = 0; n < cells; n++) fleet.devices.row(`cell-${n}`).hits.add(1)
+      })
+    change()
+    await fleet.synced()
+    await eventually(() => reader.locator('#rows-title').textContent()).toContain('10,040')
+    const counting = reader.evaluate(async () => {
+      let frames = 0
+      const start = performance.now()
+      while (performance.now() - start < 4000) {
+        await new Promise(resolve => requestAnimationFrame(resolve))
+        frames++
+      }
+      return (frames * 1000) / (performance.now() - start)
+    })
+    for (let round = 0; round < 4; round++) {
+      change()
+      await fleet.synced()
+      await new Promise(resolve => setTimeout(resolve, 500))
+    }
+    const framesPerSecond = await counting
+    fleet.close()
+    if (MEASURE === '1') console.log(`frames: ${framesPerSecond.toFixed(1)} a second`)
+    expect(framesPerSecond).toBeGreaterThan(0)
+    await reader.getByTestId('search').fill('cell-9999')
+    await eventually(() => text(reader, 'cell-9999', 'hits')).toBe('5')
+    // What is out of sight is not in the document.
+    await reader.getByTestId('search').fill('')
+    expect(await reader.getByTestId('rows').locator('tbody tr[data-key]').count()).toBeLessThan(60)
+  })
+
+  it('has nothing to complain of', () => {
+    expect(complaints.flat()).toEqual([])
+  })
+})
