@@ -24,7 +24,11 @@ import { type BlockMemory, FoldThreads } from '../blocks/index.ts'
 export async function startFoldThreads(memory: BlockMemory, threads: number): Promise<FoldThreads> {
   const up: Promise<void>[] = []
   const started = new FoldThreads(memory, threads, start => {
-    const worker = new Worker(new URL('./fold-worker-node.js', import.meta.url), { workerData: start })
+    const worker = new Worker(new URL('./fold-worker-node.js', import.meta.url), {
+      workerData: start,
+      // The program's own flags may not fit a file: --input-type, for one.
+      execArgv: [],
+    })
     worker.unref()
     up.push(
       new Promise((resolve, reject) => {
