@@ -16,7 +16,7 @@ import {
   headKey,
   incarnationKey,
   ownerKey,
-  rowKey,
+  rowKeys,
   schemaKey,
   writeEpoch,
   writeSpaceHead,
@@ -43,10 +43,12 @@ export class SpaceStore {
   readonly #recordPrint = new Fingerprint()
   #schemaSum: Halves | undefined
   #schemaIsDirty: boolean
+  readonly #rowKey: (table: number, row: number) => Uint8Array
   readonly #w = new Writer()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
     this.#space = space
+    this.#rowKey = rowKeys(space)
     this.#schema = schema
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
@@ -180,7 +182,7 @@ export class SpaceStore {
         const at = row * 2 * layout.words
         w.beginSpans()
         for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
-        puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
+        puts.push(sealRecord(w, this.#rowKey(t, row)).put)
       }
       this.#dirtyRows[t].clear()
     }
