@@ -609,6 +609,7 @@ export class Replica {
         if (entry.kind === 'own') {
           this.#numbers.admitOwn(batch.delta)
           this.reference.accum(batch.delta)
+          this.#outbox.recycle(batch)
         } else {
           this.#refuse(batch.from, batch.to, entry.code, actions)
           touched.add(batch.delta)

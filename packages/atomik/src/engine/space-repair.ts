@@ -15,7 +15,7 @@ import { sameLabel } from './label.ts'
 import { sealRecord } from './records.ts'
 import { type DamagedSpace, referenceOf, type StoredRow } from './space-image.ts'
 import type { Grant } from './space-judge.ts'
-import { accountRecord, epochKey, headKey, rowKey, writeRow, writeSpaceHead } from './space-records.ts'
+import { accountRecord, epochKey, headKey, rowKeys, writeRow, writeSpaceHead } from './space-records.ts'
 import type { Put } from './storage.ts'
 
 export class SpaceRepair {
@@ -124,7 +124,7 @@ export class SpaceRepair {
       const { words, ...about } = rows[table][row]
       w.reset()
       writeRow(w, about, words, 0, words.length)
-      puts.push(sealRecord(w, rowKey(this.#space, table, row)).put)
+      puts.push(sealRecord(w, rowKeys(this.#space)(table, row)).put)
     }
     for (const { ordinal, sum } of epochs) {
       puts.push({ key: epochKey(this.#space, ordinal), value: undefined })

@@ -16,7 +16,7 @@ import {
   headKey,
   incarnationKey,
   ownerKey,
-  rowKey,
+  rowKeys,
   schemaKey,
   writeEpoch,
   writeRow,
@@ -44,10 +44,12 @@ export class SpaceStore {
   readonly #recordPrint = new Fingerprint()
   #schemaSum: Halves | undefined
   #schemaIsDirty: boolean
+  readonly #rowKey: (table: number, row: number) => Uint8Array
   readonly #w = new Writer()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
     this.#space = space
+    this.#rowKey = rowKeys(space)
     this.#schema = schema
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
@@ -178,7 +180,7 @@ export class SpaceStore {
         const halves = 2 * layout.words
         const about = { born: this.#born[t][row], changed: this.#changed[t][row], key: keys[row] }
         writeRow(w, about, words, row * halves, halves)
-        puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
+        puts.push(sealRecord(w, this.#rowKey(t, row)).put)
       }
       this.#dirtyRows[t].clear()
     }
