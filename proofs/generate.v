@@ -6,5 +6,5 @@ Set Printing Depth 1000000.
 Time Redirect "out/varints" Eval vm_compute in varints_text.
 Time Redirect "out/words" Eval vm_compute in words_text.
 Time Redirect "out/refused" Eval vm_compute in refused.
-Time Redirect "out/runs" Eval vm_compute in runs_text.
+Time Redirect "out/deltas" Eval vm_compute in deltas_text.
 Time Redirect "out/operations" Eval vm_compute in operations.

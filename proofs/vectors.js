@@ -16,7 +16,7 @@ function printed(name) {
 }
 
 const lines = values => `[\n${values.map(value => `    ${value}`).join(',\n')}\n  ]`
-const codec = ['words', 'varints', 'runs', 'refused']
+const codec = ['varints', 'words', 'deltas', 'refused']
 const files = {
   'operations-proofs.json': `{ "version": 1,\n  "cases": ${lines(printed('operations'))} }\n`,
   'codec-proofs.json': `{ "version": 1,\n${codec.map(name => `  "${name}": ${lines(printed(name))}`).join(',\n')} }\n`,

@@ -1,10 +1,11 @@
-(* The bytes of a delta: varints, packed words, runs, rows, tables.
+(* The bytes of a delta: varints, words by their spans, shapes, blocks of rows, tables, points.
 
    A codec here is prefix-free: encK says that decoding what was encoded gives it back and leaves what
    follows; decK says that whatever the decoder accepts is exactly what the encoder writes. From the two
-   follow: equal bytes iff equal deltas, no other bytes accepted, every truncation refused. Codecs
-   compose, so the laws need proving once a part. Not modelled: text keys and the coding of stamps.
-   Over 500 lines because the parts, from varint to delta, are one tower of composed codecs. *)
+   follow: equal bytes iff equal deltas, no other bytes accepted, every truncation refused. Codecs compose
+   (`dep`, `only`, `view`), so the laws need proving once a combinator, and the format is written as it is read.
+   `view` decodes, and refuses what it would not write so: the checks of the TypeScript decoder, in one place.
+   Not modelled: text keys, registers (stamps and values of zero) and rows whose bits are listed. *)
 From Coq Require Import NArith Lia.
 From mathcomp Require Import all_ssreflect.
 Set Implicit Arguments.
@@ -145,24 +146,280 @@ Proof. by move/get_varintK => [lt E]; split=> //; apply/N.ltb_lt. Qed.
 
 Definition varint : codec N := Codec varint_encK varint_decK.
 
-(* ** Packed words: a tag whose bits say which of the eight bytes are not zero, then those bytes *)
+(* ** Codecs from codecs *)
 
-Fixpoint put_word (k : nat) (n : N) : N * bytes :=
-  if k is k'.+1 then
-    let: (t, bs) := put_word k' (n / 256)%num in
-    if (n mod 256 =? 0)%num then ((2 * t)%num, bs) else ((2 * t + 1)%num, (n mod 256)%num :: bs)
-  else (0%num, [::]).
+(* Always this value, in no bytes; and no value at all. *)
+Section Always.
+Variables (T : eqType) (x : T).
+Definition always_dec (b : bytes) := Some (x, b).
+Lemma always_encK y r : y == x -> always_dec ([::] ++ r) = Some (y, r).
+Proof. by move/eqP ->. Qed.
+Lemma always_decK b y r : always_dec b = Some (y, r) -> (y == x) /\ b = [::] ++ r.
+Proof. by case=> <- <-. Qed.
+Definition always : codec T := @Codec T (fun y => y == x) (fun _ => [::]) always_dec always_encK always_decK.
+End Always.
 
-Fixpoint get_word (k : nat) (t : N) (b : bytes) : option (N * bytes) :=
-  if k is k'.+1 then
-    if N.odd t then
-      if b is x :: b' then
-        if (0 <? x)%num && (x <? 256)%num then
-          if get_word k' (t / 2)%num b' is Some (y, r) then Some ((256 * y + x)%num, r) else None
-        else None
-      else None
-    else if get_word k' (t / 2)%num b is Some (y, r) then Some ((256 * y)%num, r) else None
-  else if (t =? 0)%num then Some (0%num, b) else None.
+Section Nothing.
+Variable T : Type.
+Lemma nothing_encK (x : T) r : false -> @None (T * bytes) = Some (x, r). Proof. by []. Qed.
+Lemma nothing_decK (b : bytes) (x : T) r : @None (T * bytes) = Some (x, r) -> false /\ b = [::] ++ r. Proof. by []. Qed.
+Definition nothing : codec T :=
+  @Codec T (fun _ => false) (fun _ => [::]) (fun _ => None) nothing_encK nothing_decK.
+End Nothing.
+
+(* One, then another that may depend on it. *)
+Section Dep.
+Variables (A B : Type) (a : codec A) (b : A -> codec B).
+Definition dep_ok (p : A * B) := ok a p.1 && ok (b p.1) p.2.
+Definition dep_enc (p : A * B) := enc a p.1 ++ enc (b p.1) p.2.
+Definition dep_dec s : option ((A * B) * bytes) :=
+  if dec a s is Some (x, s1) then if dec (b x) s1 is Some (y, r) then Some ((x, y), r) else None else None.
+Lemma dep_encK p r : dep_ok p -> dep_dec (dep_enc p ++ r) = Some (p, r).
+Proof. by case: p => x y /andP [okx oky]; rewrite /dep_dec /dep_enc -catA (encK _ okx) (encK _ oky). Qed.
+Lemma dep_decK s p r : dep_dec s = Some (p, r) -> dep_ok p /\ s = dep_enc p ++ r.
+Proof.
+rewrite /dep_dec; case E: (dec a s) => [[x s1]|] //; case F: (dec (b x) s1) => [[y r']|] // [<- <-].
+have [okx ->] := decK E; have [oky ->] := decK F.
+by rewrite /dep_ok /dep_enc okx oky -catA.
+Qed.
+Definition dep : codec (A * B) := Codec dep_encK dep_decK.
+End Dep.
+
+(* The same codec for fewer values. *)
+Section Only.
+Variables (A : Type) (p : A -> bool) (a : codec A).
+Definition only_ok x := p x && ok a x.
+Definition only_dec s := if dec a s is Some (x, r) then if p x then Some (x, r) else None else None.
+Lemma only_encK x r : only_ok x -> only_dec (enc a x ++ r) = Some (x, r).
+Proof. by case/andP => px okx; rewrite /only_dec (encK _ okx) px. Qed.
+Lemma only_decK s x r : only_dec s = Some (x, r) -> only_ok x /\ s = enc a x ++ r.
+Proof.
+rewrite /only_dec /only_ok; case E: (dec a s) => [[y r']|] //; case: ifP => // py [<- <-].
+by have [-> ->] := decK E; rewrite py.
+Qed.
+Definition only : codec A := Codec only_encK only_decK.
+End Only.
+
+(* Other values for the same bytes: `f` reads what was decoded, `g` says how it is spelt; any other spelling is refused. *)
+Section View.
+Variables (A B : eqType) (f : A -> B) (g : B -> A) (a : codec A).
+Definition view_ok y := ok a (g y) && (f (g y) == y).
+Definition view_enc y := enc a (g y).
+Definition view_dec s := if dec a s is Some (x, r) then if g (f x) == x then Some (f x, r) else None else None.
+Lemma view_encK y r : view_ok y -> view_dec (view_enc y ++ r) = Some (y, r).
+Proof. by case/andP => okg /eqP E; rewrite /view_dec /view_enc (encK _ okg) E eqxx. Qed.
+Lemma view_decK s y r : view_dec s = Some (y, r) -> view_ok y /\ s = view_enc y ++ r.
+Proof.
+rewrite /view_dec /view_ok /view_enc; case E: (dec a s) => [[x r']|] //; case: eqP => // e [<- <-].
+by have [okx ->] := decK E; rewrite e okx eqxx.
+Qed.
+Definition view : codec B := Codec view_encK view_decK.
+End View.
+
+(* Lists: by their first and the rest, of a known length, and until an entry says that it is the last. *)
+Section Lists.
+Variables (T : eqType) (x0 : T).
+Definition join (p : T * seq T) := p.1 :: p.2.
+Definition part (l : seq T) := (head x0 l, behead l).
+
+Fixpoint rep (n : nat) (c : codec T) : codec (seq T) :=
+  if n is n'.+1 then view join part (dep c (fun _ => rep n' c)) else always [::].
+
+Lemma rep_ok n c l : ok (rep n c) l = (size l == n) && all (ok c) l.
+Proof.
+elim: n l => [|n IH] [|x l] //=; first by rewrite /view_ok /= andbF.
+by rewrite /view_ok /= /dep_ok /part /join /= IH eqxx andbT eqSS andbCA.
+Qed.
+
+Section Flagged.
+Variables (S : Type) (c : S -> codec (T * bool)) (next : S -> T -> S).
+Definition join_flag (p : (T * bool) * seq T) := p.1.1 :: p.2.
+Definition part_flag (l : seq T) := ((head x0 l, nilp (behead l)), behead l).
+Fixpoint flagged (fuel : nat) (s : S) : codec (seq T) :=
+  if fuel is fuel'.+1 then view join_flag part_flag
+    (dep (c s) (fun p => if p.2 then always [::] else flagged fuel' (next s p.1)))
+  else nothing _.
+End Flagged.
+End Lists.
+
+(* ** Bytes and words: little endian, and by the span of bytes from the lowest to the highest that is not 0 *)
+
+Definition byte_dec (b : bytes) : option (N * bytes) :=
+  if b is x :: r then if (x <? 256)%num then Some (x, r) else None else None.
+Lemma byte_encK n r : (n <? 256)%num -> byte_dec ([:: n] ++ r) = Some (n, r).
+Proof. by rewrite /byte_dec /= => ->. Qed.
+Lemma byte_decK b n r : byte_dec b = Some (n, r) -> (n <? 256)%num /\ b = [:: n] ++ r.
+Proof. by case: b => //= x b; case: ifP => // lt [<- <-]. Qed.
+Definition byte : codec N := Codec byte_encK byte_decK.
+
+Fixpoint le (k : nat) : codec N :=
+  if k is k'.+1 then view (fun p : N * N => p.1 + 256 * p.2)%num (fun n => (n mod 256, n / 256)%num)
+    (dep byte (fun _ => le k'))
+  else always 0%num.
+
+Lemma le_ok k n : (n < 256 ^ N.of_nat k)%num -> ok (le k) n.
+Proof.
+elim: k n => [|k IH] n; first by rewrite N.pow_0_r => lt /=; apply/eqP; lia.
+rewrite Nnat.Nat2N.inj_succ N.pow_succ_r' => lt; rewrite /= /view_ok /= /dep_ok /=.
+have dm : n = (256 * (n / 256) + n mod 256)%num by apply: N.div_mod.
+have ml : (n mod 256 < 256)%num by apply: N.mod_lt.
+have ql : (n / 256 < 256 ^ N.of_nat k)%num by apply: N.div_lt_upper_bound.
+rewrite (IH _ ql) andbT; apply/andP; split; first by apply/N.ltb_lt.
+by apply/eqP; move: (n mod 256)%num (n / 256)%num dm => m q ->; lia.
+Qed.
+
+Definition nonzero_word (n : N) := (0 <? n)%num && (n <? 2 ^ 64)%num.
+
+(* Spans (first byte, bytes), in the order of their numbers, from 1. *)
+Definition spans_of_word : seq (nat * nat) := [seq (s, e - s) | e <- iota 1 8, s <- iota 0 e].
+
+Definition in_span (p : nat * nat) : codec N :=
+  view (fun m => 256 ^ N.of_nat p.1 * m)%num (fun n => n / 256 ^ N.of_nat p.1)%num
+    (only (fun m => ~~ (m mod 256 =? 0)%num && (256 ^ N.of_nat p.2.-1 <=? m)%num) (le p.2)).
+
+Definition span_number (n : N) : nat := (find (fun p => ok (in_span p) n) spans_of_word).+1.
+Definition word_of_span (i : nat) : codec N := in_span (nth (0, 0) spans_of_word i.-1).
+
+(* A control byte: 1 to 6 words of one span. *)
+Definition span_kinds : N := 37.
+Definition span_words_max : nat := 6.
+Definition control : codec (nat * nat) :=
+  view (fun c => (N.to_nat (c mod span_kinds), (N.to_nat (c / span_kinds)).+1))
+    (fun p => N.of_nat p.1 + span_kinds * N.of_nat p.2.-1)%num
+    (only (fun c => ~~ (c mod span_kinds =? 0)%num && (c <? span_kinds * N.of_nat span_words_max)%num) byte).
+
+Definition chunk := ((nat * nat) * seq N)%type.
+Definition chunk_of : codec chunk := dep control (fun p => rep 0%num p.2 (word_of_span p.1)).
+
+Fixpoint chunks (fuel n : nat) : codec (seq chunk) :=
+  if n == 0 then always [::]
+  else if fuel is fuel'.+1 then view (@join _) (part ((0, 0), [::]))
+    (dep (only (fun c : chunk => size c.2 <= n) chunk_of) (fun c => chunks fuel' (n - size c.2)))
+  else nothing _.
+
+(* Words of one span stand together, as many as one control byte may say. *)
+Definition close (i : nat) (vs : seq N) : seq chunk := if vs is [::] then [::] else [:: ((i, size vs), vs)].
+Fixpoint gather (i : nat) (vs ws : seq N) : seq chunk :=
+  if ws is w :: ws' then
+    if (i == span_number w) && (size vs < span_words_max) then gather i (rcons vs w) ws'
+    else close i vs ++ gather (span_number w) [:: w] ws'
+  else close i vs.
+
+Definition words (n : nat) : codec (seq N) :=
+  view (fun cs => flatten [seq c.2 | c <- cs]) (gather 0 [::]) (chunks n n).
+
+(* Every list of words that are not 0 can be written so: the checks above turn nothing away. *)
+
+Lemma bytes_of (k : nat) n : (0 < n)%num -> (n < 256 ^ N.of_nat k)%num ->
+  exists j, [/\ 0 < j <= k, (256 ^ N.of_nat j.-1 <= n)%num & (n < 256 ^ N.of_nat j)%num].
+Proof.
+move=> n0; elim: k => [|k IH] lt; first by exfalso; move: lt; rewrite N.pow_0_r; lia.
+case: (N.ltb_spec n (256 ^ N.of_nat k)) => h; last by exists k.+1; split=> //=; rewrite leqnn.
+by have [j [/andP [j0 jk] lo hi]] := IH h; exists j; split=> //; rewrite j0 leqW.
+Qed.
+
+Lemma span_exists (k : nat) n : (0 < n)%num -> (n < 256 ^ N.of_nat k)%num ->
+  exists s j m, [/\ 0 < j, s + j <= k, n = (256 ^ N.of_nat s * m)%num, (m mod 256 <> 0)%num
+    & (256 ^ N.of_nat j.-1 <= m)%num /\ (m < 256 ^ N.of_nat j)%num].
+Proof.
+elim: k n => [|k IH] n n0 lt; first by exfalso; move: lt; rewrite N.pow_0_r; lia.
+case: (N.eqb_spec (n mod 256) 0) => m0; last first.
+  have [j [/andP [j0 jk] lo hi]] := bytes_of n0 lt.
+  by exists 0, j, n; split=> //; rewrite N.pow_0_r N.mul_1_l.
+have dm : n = (256 * (n / 256) + n mod 256)%num by apply: N.div_mod.
+have q0 : (0 < n / 256)%num by move: (n / 256)%num dm => q; lia.
+have ql : (n / 256 < 256 ^ N.of_nat k)%num.
+  by apply: N.div_lt_upper_bound => //; rewrite -N.pow_succ_r' -Nnat.Nat2N.inj_succ.
+have [s [j [m [j0 sk E nz [lo hi]]]]] := IH _ q0 ql.
+exists s.+1, j, m; split=> //.
+by rewrite Nnat.Nat2N.inj_succ N.pow_succ_r' -N.mul_assoc -E; lia.
+Qed.
+
+Lemma span_listed s j : 0 < j -> s + j <= 8 -> (s, j) \in spans_of_word.
+Proof.
+move=> j0 sj.
+have: all (fun s => all (fun j => (0 < j) && (s + j <= 8) ==> ((s, j) \in spans_of_word)) (iota 0 9)) (iota 0 9) by [].
+have s9 : s \in iota 0 9 by rewrite mem_iota add0n ltnS (leq_trans (leq_addr j s) sj).
+have j9 : j \in iota 0 9 by rewrite mem_iota add0n ltnS (leq_trans (leq_addl s j) sj).
+by move=> /allP /(_ s s9) /allP /(_ j j9); rewrite j0 sj.
+Qed.
+
+Lemma has_span n : nonzero_word n -> has (fun p => ok (in_span p) n) spans_of_word.
+Proof.
+case/andP => /N.ltb_lt n0 /N.ltb_lt lt.
+have [s [j [m [j0 sj E nz [lo hi]]]]] := @span_exists 8 n n0 lt.
+apply/hasP; exists (s, j); first exact: span_listed.
+have p0 : (256 ^ N.of_nat s <> 0)%num by apply: N.pow_nonzero.
+have Em : (n / 256 ^ N.of_nat s = m)%num by rewrite E N.mul_comm N.div_mul.
+rewrite /= /view_ok /= /only_ok Em -E eqxx andbT (le_ok hi) andbT.
+by apply/andP; split; [case: N.eqb_spec | apply/N.leb_le].
+Qed.
+
+Lemma span_number_ok w : nonzero_word w -> (0 < span_number w <= 36) && ok (word_of_span (span_number w)) w.
+Proof.
+move=> nz; have h := has_span nz; apply/andP; split.
+  by have := h; rewrite has_find /span_number ltn0Sn.
+by have := nth_find (0, 0) h.
+Qed.
+
+Lemma control_ok i n : 0 < i <= 36 -> 0 < n <= span_words_max -> ok control (i, n).
+Proof.
+case/andP => i0 i36 /andP [n0 n6].
+have: all (fun i => all (fun n => (0 < i) && (0 < n) ==> ok control (i, n)) (iota 0 7)) (iota 0 37) by vm_compute.
+have i9 : i \in iota 0 37 by rewrite mem_iota add0n ltnS.
+have n9 : n \in iota 0 7 by rewrite mem_iota add0n ltnS.
+by move=> /allP /(_ i i9) /allP /(_ n n9); rewrite i0 n0.
+Qed.
+
+Definition chunk_good (c : chunk) := ok chunk_of c && (0 < size c.2).
+
+Lemma chunks_ok fuel n cs : n <= fuel -> sumn [seq size c.2 | c : chunk <- cs] = n -> all chunk_good cs -> ok (chunks fuel n) cs.
+Proof.
+elim: fuel n cs => [|fuel IH] n [|c cs] le E good.
+- by move: E => /= <-.
+- by move: E good le => /= <- /andP [/andP [_ c0] _]; rewrite leqn0 addn_eq0 => /andP [/eqP z]; rewrite z in c0.
+- by move: E => /= <-.
+move: E le good => /= <- le /andP [/andP [okc c0] good].
+have -> : (size c.2 + sumn [seq size c.2 | c : chunk <- cs] == 0) = false by rewrite addn_eq0 eqn0Ngt c0.
+rewrite /= /view_ok /= /dep_ok /part /join /= /only_ok okc leq_addr eqxx andbT /= addKn; apply: IH => //.
+by rewrite -ltnS (leq_trans _ le) // -[X in X < _]add0n ltn_add2r.
+Qed.
+
+Lemma close_good i vs : (vs = [::] \/ 0 < i <= 36) -> all (ok (word_of_span i)) vs -> size vs <= span_words_max ->
+  [/\ all chunk_good (close i vs), sumn [seq size c.2 | c : chunk <- close i vs] = size vs
+    & flatten [seq c.2 | c : chunk <- close i vs] = vs].
+Proof.
+case: vs => [|v vs] // [//|i36] a s6.
+have okr : ok (rep 0%num (size (v :: vs)) (word_of_span i)) (v :: vs) by rewrite rep_ok eqxx.
+have okc : ok chunk_of ((i, size (v :: vs)), v :: vs) by apply/andP; split; [exact: control_ok | exact: okr].
+split; [by rewrite /close all_seq1 /chunk_good okc | by rewrite /= addn0 | by rewrite /= cats0].
+Qed.
+
+Lemma gather_good i vs ws : (vs = [::] \/ 0 < i <= 36) -> all (ok (word_of_span i)) vs -> size vs <= span_words_max ->
+  all nonzero_word ws ->
+  [/\ all chunk_good (gather i vs ws), sumn [seq size c.2 | c : chunk <- gather i vs ws] = size vs + size ws
+    & flatten [seq c.2 | c : chunk <- gather i vs ws] = vs ++ ws].
+Proof.
+elim: ws i vs => [|w ws IH] i vs i36 a s6 /=; first by rewrite addn0 cats0 => _; exact: close_good.
+case/andP => nz nzs; have /andP [w36 okw] := span_number_ok nz.
+case: ifP => [/andP [/eqP e s5]|_].
+  have a' : all (ok (word_of_span i)) (rcons vs w) by rewrite all_rcons a e okw.
+  have [| |g -> ->] := IH i (rcons vs w) _ a' _ nzs; [by right; rewrite e | by rewrite size_rcons |].
+  by split=> //; rewrite ?size_rcons ?addSnnS // cat_rcons.
+have [g1 g2 g3] := close_good i36 a s6.
+have [|||h1 h2 h3] := IH (span_number w) [:: w] _ _ _ nzs; [by right | by rewrite all_seq1; exact: okw | by [] |].
+by split; [rewrite all_cat g1 h1 | rewrite map_cat sumn_cat g2 h2 | rewrite map_cat flatten_cat g3 h3].
+Qed.
+
+Theorem words_complete ws : all nonzero_word ws -> ok (words (size ws)) ws.
+Proof.
+move=> nz; have [|//|//|g s f] := @gather_good 0 [::] ws _ _ _ nz; first by left.
+by rewrite /= /view_ok /= f eqxx andbT; apply: chunks_ok.
+Qed.
+
+(* ** Words of the add lane: zigzag first, so that small negative numbers are short *)
+
+Definition word_ok (n : N) := (n <? 2 ^ 64)%num.
 
 Lemma half_even t : (2 * t / 2 = t)%num.
 Proof. by rewrite N.mul_comm N.div_mul. Qed.
@@ -175,64 +432,6 @@ Proof. by rewrite N.add_comm N.odd_add_mul_2. Qed.
 
 Lemma odd_even t : N.odd (2 * t) = false.
 Proof. by rewrite N.odd_mul. Qed.
-
-Lemma put_wordK k n r : (n < 256 ^ N.of_nat k)%num ->
-  get_word k (put_word k n).1 ((put_word k n).2 ++ r) = Some (n, r).
-Proof.
-elim: k n => [|k IH] n lt /=; first by congr (Some (_, _)); rewrite N.pow_0_r in lt; lia.
-have dm : n = (256 * (n / 256) + n mod 256)%num by apply: N.div_mod.
-have ml : (n mod 256 < 256)%num by apply: N.mod_lt.
-have lt' : (n / 256 < 256 ^ N.of_nat k)%num.
-  by apply: N.div_lt_upper_bound => //; rewrite -N.pow_succ_r' -Nnat.Nat2N.inj_succ.
-have := IH _ lt'; move: (n mod 256)%num (n / 256)%num ml dm {lt'} => m q ml dm.
-case: (put_word k q) => t bs /= E; case: N.eqb_spec => [z|nz]; cbn [fst snd].
-  by rewrite odd_even half_even E; congr (Some (_, _)); lia.
-rewrite odd_odd half_odd /= E.
-case: N.ltb_spec => [_|h]; last by exfalso; lia.
-by case: N.ltb_spec => [_|h]; [congr (Some (_, _)); lia | exfalso; lia].
-Qed.
-
-Lemma get_wordK k t b n r : get_word k t b = Some (n, r) ->
-  [/\ (n < 256 ^ N.of_nat k)%num, t = (put_word k n).1 & b = (put_word k n).2 ++ r].
-Proof.
-elim: k t b n r => [|k IH] t b n r /=; first by case: N.eqb_spec => // -> [<- <-].
-have pw : (256 ^ N.of_nat k.+1 = 256 * 256 ^ N.of_nat k)%num by rewrite Nnat.Nat2N.inj_succ N.pow_succ_r'.
-case O: (N.odd t).
-  case: b => // x b; case: N.ltb_spec => //= x0; case: N.ltb_spec => //= x1.
-  case E: (get_word k (t / 2) b) => [[y r']|] // [<- <-]; have [lt Et Eb] := IH _ _ _ _ E.
-  rewrite -(N.div_unique (256 * y + x) 256 y x) // -(N.mod_unique (256 * y + x) 256 y x) //.
-  case P: (put_word k y) Et Eb => [t' bs] /= Et Eb; case: N.eqb_spec => [h|_]; first by exfalso; lia.
-  split=> /=; [by rewrite pw; lia | | by rewrite Eb].
-  have [h Eh] : exists h, t = (2 * h + 1)%num by apply/N.odd_spec.
-  by rewrite -Et Eh half_odd.
-case E: (get_word k (t / 2) b) => [[y r']|] // [<- <-]; have [lt Et Eb] := IH _ _ _ _ E.
-have e : (256 * y = 256 * y + 0)%num by lia.
-rewrite -(N.div_unique (256 * y) 256 y 0) // -(N.mod_unique (256 * y) 256 y 0) //.
-case P: (put_word k y) Et Eb => [t' bs] /= Et Eb.
-split=> /=; [by rewrite pw; lia | | by rewrite Eb].
-have [h Eh] : exists h, t = (2 * h)%num by apply/N.even_spec; rewrite -N.negb_odd O.
-by rewrite -Et Eh half_even.
-Qed.
-
-Definition word_ok (n : N) := (n <? 2 ^ 64)%num.
-Definition enc_word (n : N) : bytes := let: (t, bs) := put_word 8 n in t :: bs.
-Definition dec_word (b : bytes) := if b is t :: b' then get_word 8 t b' else None.
-
-Lemma word_encK n r : word_ok n -> dec_word (enc_word n ++ r) = Some (n, r).
-Proof.
-move/N.ltb_lt => lt; have := @put_wordK 8 n r lt; rewrite /enc_word.
-by case: (put_word 8 n).
-Qed.
-
-Lemma word_decK b n r : dec_word b = Some (n, r) -> word_ok n /\ b = enc_word n ++ r.
-Proof.
-case: b => // t b /get_wordK [lt -> ->]; split; first by apply/N.ltb_lt.
-by rewrite /enc_word; case: (put_word 8 n).
-Qed.
-
-Definition word : codec N := Codec word_encK word_decK.
-
-(* ** Words of the add lane: zigzag first, so that small negative numbers are short *)
 
 Definition zigzag (n : N) : N := if (n <? 2 ^ 63)%num then (2 * n)%num else (2 * (2 ^ 64 - n) - 1)%num.
 Definition zagzig (n : N) : N := if N.odd n then (2 ^ 64 - (n / 2 + 1))%num else (n / 2)%num.
@@ -270,332 +469,191 @@ split; first by apply/N.ltb_lt; lia.
 by case: N.ltb_spec; lia.
 Qed.
 
-Definition enc_add n := enc_word (zigzag n).
-Definition dec_add b := if dec_word b is Some (n, r) then Some (zagzig n, r) else None.
-
-Lemma add_encK n r : word_ok n -> dec_add (enc_add n ++ r) = Some (n, r).
-Proof. by move=> okn; rewrite /dec_add word_encK ?zigzag_ok // zigzagK. Qed.
-
-Lemma add_decK b n r : dec_add b = Some (n, r) -> word_ok n /\ b = enc_add n ++ r.
-Proof.
-rewrite /dec_add; case E: (dec_word b) => [[m r']|] // [<- <-]; have [okm ->] := word_decK E.
-by have [okz Ez] := zagzig_ok okm; rewrite /enc_add Ez.
-Qed.
-
-Definition add_word : codec N := Codec add_encK add_decK.
-
 (* The word of a lane. *)
 Inductive kind := Xor | Add.
-Definition word_of (k : kind) : codec N := if k is Add then add_word else word.
+Definition code (k : kind) n := if k is Add then zigzag n else n.
+Definition uncode (k : kind) n := if k is Add then zagzig n else n.
+Definition coded (ks : seq kind) ws := [seq code p.1 p.2 | p <- zip ks ws].
+Definition uncoded (ks : seq kind) ws := [seq uncode p.1 p.2 | p <- zip ks ws].
 
-Lemma word_of_ok k n : ok (word_of k) n = word_ok n.
-Proof. by case: k. Qed.
+Definition values (ks : seq kind) : codec (seq N) := view (uncoded ks) (coded ks) (words (size ks)).
 
-(* ** Runs of words that are not zero. `kinds` says of what lane the word at each position is. *)
+Lemma codeK k n : word_ok n -> uncode k (code k n) = n.
+Proof. by case: k => // okn; apply: zigzagK. Qed.
 
-Section Row.
-Variable kinds : nat -> kind.
-(* Words in a row at most; any limit that a varint can say. *)
-Variable words_max : nat.
-Hypothesis words_maxP : (N.of_nat words_max.*2.+1 < varint_max)%num.
-
-Definition nonzero (n : N) := word_ok n && ~~ (n =? 0)%num.
-
-Fixpoint enc_words (p : nat) (ws : seq N) : bytes :=
-  if ws is w :: ws' then enc (word_of (kinds p)) w ++ enc_words p.+1 ws' else [::].
-
-Fixpoint dec_words (p k : nat) (b : bytes) : option (seq N * bytes) :=
-  if k is k'.+1 then
-    if dec (word_of (kinds p)) b is Some (w, b') then
-      if (w =? 0)%num then None
-      else if dec_words p.+1 k' b' is Some (ws, r) then Some (w :: ws, r) else None
-    else None
-  else Some ([::], b).
-
-Lemma words_encK p ws r : all nonzero ws -> dec_words p (size ws) (enc_words p ws ++ r) = Some (ws, r).
+Lemma code_nonzero k n : nonzero_word n -> nonzero_word (code k n).
 Proof.
-elim: ws p => //= w ws IH p /andP [/andP [okw nz] a].
-by rewrite -catA encK ?word_of_ok // (negbTE nz) IH.
+case: k => //; rewrite /nonzero_word /= => /andP [/N.ltb_lt n0 lt]; 
+have okz : (zigzag n <? 2 ^ 64)%num by exact: (@zigzag_ok n lt).
+rewrite okz andbT.
+apply/N.ltb_lt; rewrite /zigzag; move/N.ltb_lt: lt; case: N.ltb_spec => l lt; first by lia.
+by move: l lt; change (2 ^ 63)%num with 9223372036854775808%num; change (2 ^ 64)%num with 18446744073709551616%num; lia.
 Qed.
 
-Lemma words_decK p k b ws r : dec_words p k b = Some (ws, r) ->
-  [/\ all nonzero ws, size ws = k & b = enc_words p ws ++ r].
+Theorem values_complete ks ws : size ws = size ks -> all nonzero_word ws -> ok (values ks) ws.
 Proof.
-elim: k p b ws r => [|k IH] p b ws r /=; first by case=> <- <-.
-case E: (dec _ b) => [[w b']|] //; case: ifP => // nz.
-case F: (dec_words p.+1 k b') => [[ws' r']|] // [<- <-].
-have [okw ->] := decK E; have [a sz ->] := IH _ _ _ _ F.
-by rewrite /= a sz catA /nonzero -(word_of_ok (kinds p)) okw nz.
+move=> sz nz; have szc : size (coded ks ws) = size ks by rewrite size_map size_zip sz minnn.
+have nzc : all nonzero_word (coded ks ws).
+  elim: ks ws sz nz {szc} => [|k ks IH] [|w ws] //= [sz] /andP [nw nz].
+  by rewrite code_nonzero //= IH.
+rewrite /= /view_ok -szc words_complete //=; apply/eqP.
+elim: ks ws sz nz {szc nzc} => [|k ks IH] [|w ws] //= [sz] /andP [/andP [_ okw] nz].
+by rewrite /uncoded /= codeK // -[in RHS](IH ws sz nz).
 Qed.
 
-(* A run: how many zeros before it, and its words. *)
-Definition run := (nat * seq N)%type.
-Definition run_ok (q : run) := [&& q.1 <= words_max, 0 < size q.2 <= words_max & all nonzero q.2].
-
-Definition enc_run p (q : run) (last : bool) : bytes :=
-  enc varint (N.of_nat (q.1.*2 + last)) ++ enc varint (N.of_nat (size q.2)) ++ enc_words (p + q.1) q.2.
-
-Definition small (n : N) := (n <=? N.of_nat words_max.*2.+1)%num.
-
-Definition dec_run p (b : bytes) : option (run * bool * bytes) :=
-  if dec varint b is Some (h, b1) then
-    if small h then
-      if dec varint b1 is Some (k, b2) then
-        if small k then
-          let g := (N.to_nat h)./2 in
-          if [&& g <= words_max & 0 < N.to_nat k <= words_max] then
-            if dec_words (p + g) (N.to_nat k) b2 is Some (ws, r) then Some ((g, ws), odd (N.to_nat h), r) else None
-          else None
-        else None
-      else None
-    else None
-  else None.
-
-Lemma small_nat k : k <= words_max.*2.+1 -> small (N.of_nat k) && ok varint (N.of_nat k).
-Proof.
-move/leP => le; apply/andP; split; first by apply/N.leb_le; lia.
-by apply/N.ltb_lt; move: words_maxP; lia.
-Qed.
-
-Lemma run_encK p q last r : run_ok q -> dec_run p (enc_run p q last ++ r) = Some (q, last, r).
-Proof.
-case: q => g ws /and3P [/= g1 s1 a].
-have /andP [s okh] : small (N.of_nat (g.*2 + last)) && ok varint (N.of_nat (g.*2 + last)).
-  by apply: small_nat; rewrite -addn1; apply: leq_add; [rewrite leq_double | case: last].
-have /andP [s' okk] : small (N.of_nat (size ws)) && ok varint (N.of_nat (size ws)).
-  by apply: small_nat; case/andP: s1 => _ /leq_trans; apply; rewrite -addnn -addnS leq_addr.
-rewrite /dec_run /enc_run -[(g, ws).1]/g -[(g, ws).2]/ws -!catA (encK _ okh) s (encK _ okk) s' !Nnat.Nat2N.id.
-have -> : (g.*2 + last)./2 = g by rewrite addnC half_bit_double.
-rewrite g1 s1 /= words_encK // oddD odd_double.
-by case: last {s okh}.
-Qed.
-
-Lemma run_decK p b q last r : dec_run p b = Some (q, last, r) -> run_ok q /\ b = enc_run p q last ++ r.
-Proof.
-rewrite /dec_run; case E: (dec varint b) => [[h b1]|] //; case: ifP => // sh.
-case F: (dec varint b1) => [[k b2]|] //; case: ifP => // sk; case: ifP => // /andP [g1 k1].
-case G: (dec_words _ _ b2) => [[ws r']|] // [<- <- <-].
-have [_ Eb] := decK E; have [_ Eb1] := decK F; have [a sz Eb2] := words_decK G.
-rewrite /run_ok /= g1 sz k1 a; split=> //.
-rewrite Eb Eb1 Eb2 /enc_run -!catA; congr (enc varint _ ++ (enc varint _ ++ _)).
-  by rewrite /= addnC odd_double_half Nnat.N2Nat.id.
-by rewrite /= sz Nnat.N2Nat.id.
-Qed.
-
-(* The runs of a row: no two touch, so there is one way to write a row. *)
-Definition gaps_ok (qs : seq run) := all (fun q : run => 0 < q.1) (behead qs).
-Definition runs_ok (qs : seq run) := [&& 0 < size qs, all run_ok qs & gaps_ok qs].
-
-Fixpoint enc_runs p (qs : seq run) : bytes :=
-  if qs is q :: qs' then enc_run p q (nilp qs') ++ enc_runs (p + q.1 + size q.2) qs' else [::].
-
-Fixpoint dec_runs (f : nat) p (first : bool) (b : bytes) : option (seq run * bytes) :=
-  if f is f'.+1 then
-    if dec_run p b is Some (q, last, b') then
-      if ~~ first && (q.1 == 0) then None
-      else if last then Some ([:: q], b')
-      else if dec_runs f' (p + q.1 + size q.2) false b' is Some (qs, r) then Some (q :: qs, r) else None
-    else None
-  else None.
-
-Lemma runs_fuel f p first qs r : size qs <= f -> 0 < size qs -> all run_ok qs ->
-  (if first then gaps_ok qs else all (fun q : run => 0 < q.1) qs) ->
-  dec_runs f p first (enc_runs p qs ++ r) = Some (qs, r).
-Proof.
-elim: f p first qs => [|f IH] p first [|q qs] //= le _ /andP [okq a] gs.
-rewrite -catA run_encK //.
-have -> : ~~ first && (q.1 == 0) = false.
-  by case: first gs => //= /andP [g0 _]; rewrite eqn0Ngt g0.
-case: qs le a gs => [|q' qs] le a gs; first by [].
-rewrite -[nilp _]/false IH //.
-by case: first gs => [|/andP []].
-Qed.
-
-Lemma runs_size p qs : size qs <= size (enc_runs p qs).
-Proof.
-elim: qs p => //= q qs IH p; rewrite size_cat -add1n; apply: leq_add; last exact: IH.
-rewrite /enc_run size_cat; apply: ltn_addr.
-by rewrite /= /put_varint; case: ifP.
-Qed.
-
-Definition dec_row b := dec_runs (size b) 0 true b.
-
-Lemma runs_encK qs r : runs_ok qs -> dec_row (enc_runs 0 qs ++ r) = Some (qs, r).
-Proof.
-case/and3P => n a g; apply: runs_fuel => //.
-by rewrite size_cat; apply: leq_trans (runs_size 0 qs) (leq_addr _ _).
-Qed.
-
-Lemma runs_decode f p first b qs r : dec_runs f p first b = Some (qs, r) ->
-  [/\ 0 < size qs, all run_ok qs, (if first then gaps_ok qs else all (fun q : run => 0 < q.1) qs)
-    & b = enc_runs p qs ++ r].
-Proof.
-elim: f p first b qs r => [|f IH] p first b qs r //=.
-case E: (dec_run p b) => [[[q last] b']|] //; have [okq Eb] := run_decK E.
-case: ifP => // gf; have g : first || (0 < q.1) by move: gf; case: first => //=; rewrite lt0n => ->.
-case: last E Eb => E Eb; first by case=> <- <-; rewrite /= okq cats0; split=> //; case: first g {gf} => //= ->.
-case F: (dec_runs _ _ _ b') => [[qs' r']|] // [<- <-]; have [n a gs Eb'] := IH _ _ _ _ _ F.
-rewrite /= okq a; split=> //; first by case: first g {gf} => //= ->.
-by rewrite Eb Eb' -catA; case: qs' n {F Eb' a gs}.
-Qed.
-
-Lemma runs_decK b qs r : dec_row b = Some (qs, r) -> runs_ok qs /\ b = enc_runs 0 qs ++ r.
-Proof. by case/runs_decode => n a g E; rewrite /runs_ok n a. Qed.
-
-Definition runs : codec (seq run) := Codec runs_encK runs_decK.
-
-End Row.
-
-(* ** A row as its words, and its runs *)
-
-Definition of_runs (qs : seq run) : seq N := flatten [seq nseq q.1 0%num ++ q.2 | q <- qs].
-
-Fixpoint to_runs (g : nat) (ws : seq N) : seq run :=
-  if ws is w :: ws' then
-    if (w =? 0)%num then to_runs g.+1 ws'
-    else if to_runs 0 ws' is (0, vs) :: qs then (g, w :: vs) :: qs else (g, [:: w]) :: to_runs 0 ws'
-  else [::].
-
-(* Words after the last that is not zero are not written: a row ends there. *)
-Definition trimmed (ws : seq N) := ~~ (last 1%num ws =? 0)%num.
-
-Lemma trimmed_cons w ws : trimmed (w :: ws) -> ws <> [::] -> trimmed ws.
-Proof. by case: ws. Qed.
-
-Theorem to_runsK g ws : trimmed ws -> ws <> [::] -> of_runs (to_runs g ws) = nseq g 0%num ++ ws.
-Proof.
-elim: ws g => // w ws IH g tr _ /=; case: N.eqb_spec => [w0|wn].
-  have ne: ws <> [::] by move=> e; move: tr; rewrite e w0.
-  rewrite IH ?(trimmed_cons tr) // w0 -cat_rcons; congr (_ ++ _).
-  by elim: g {IH} => //= g ->.
-case: (ws =P [::]) => [->|/eqP/eqP ne]; first by rewrite /of_runs /= cats0.
-have := IH 0 (trimmed_cons tr ne) ne; case: (to_runs 0 ws) => [|[[|k] vs] qs] /=.
-- by move=> e; case: ne.
-- by rewrite /of_runs /= => <-; rewrite -catA.
-- by rewrite /of_runs /= => <-; rewrite -catA.
-Qed.
-
-Lemma to_runs_gap g k ws : to_runs g (nseq k 0%num ++ ws) = to_runs (g + k) ws.
-Proof. by elim: k g => [|k IH] g; rewrite ?addn0 //= IH addSnnS. Qed.
-
-Lemma to_runs_words g vs ws : all (fun w => ~~ (w =? 0)%num) vs -> 0 < size vs ->
-  (if to_runs 0 ws is (0, _) :: _ then false else true) -> to_runs g (vs ++ ws) = (g, vs) :: to_runs 0 ws.
-Proof.
-elim: vs g => // v vs IH g /= /andP [nv a] _ gap; rewrite (negbTE nv).
-case: vs IH a => [|v' vs] IH a; first by move: gap; case: (to_runs 0 ws) => [|[[|k] us] qs].
-by rewrite IH.
-Qed.
-
-Theorem of_runsK words_max qs : runs_ok words_max qs -> to_runs 0 (of_runs qs) = qs.
-Proof.
-case/and3P => _ a; rewrite /gaps_ok; case: qs a => //= q qs /andP [okq a] g.
-elim: qs q okq a g => [|q' qs IH] q okq a g.
-  case: q okq => k vs /and3P [/= _ s nz]; rewrite /of_runs /= cats0 to_runs_gap.
-  rewrite -[vs]cats0 to_runs_words ?cats0 ?add0n //; last by case/andP: s.
-  by apply: sub_all nz => w /andP [].
-case/andP: a => okq' a; case/andP: g => g' g; have E := IH q' okq' a g.
-case: q okq => k vs /and3P [/= _ s nz]; have -> : of_runs ((k, vs) :: q' :: qs) = nseq k 0%num ++ vs ++ of_runs (q' :: qs).
-  by rewrite /of_runs /= -catA.
-rewrite to_runs_gap to_runs_words ?E ?add0n //; first by apply: sub_all nz => w /andP [].
-  by case/andP: s.
-by case: q' g' {E okq'} => [[|]].
-Qed.
-
-(* ** Lists by ascending number, coded by the gaps: rows of a table, tables of a delta *)
-
-Section Ascending.
-Variables (T : Type) (c : codec T) (scale : N).
-Hypothesis scale_pos : (0 < scale <= 2)%num.
-
-Definition item := (N * T)%type.
-Definition count_max : N := 2 ^ 22.
-
-(* Numbers strictly ascend, from `p` on. *)
-Fixpoint ascending (p : N) (xs : seq item) : bool :=
-  if xs is x :: xs' then
-    [&& (p <=? x.1)%num, (x.1 - p <? varint_max)%num, ok c x.2 & ascending (x.1 + 1) xs'] else true.
-
-Fixpoint enc_items (p : N) (xs : seq item) : bytes :=
-  if xs is x :: xs' then enc varint (x.1 - p)%num ++ enc c x.2 ++ enc_items (x.1 + 1) xs' else [::].
-
-Fixpoint dec_items (k : nat) (p : N) (b : bytes) : option (seq item * bytes) :=
-  if k is k'.+1 then
-    if dec varint b is Some (g, b1) then
-      if dec c b1 is Some (y, b2) then
-        if dec_items k' (p + g + 1) b2 is Some (xs, r) then Some (((p + g)%num, y) :: xs, r) else None
-      else None
-    else None
-  else Some ([::], b).
-
-Definition list_ok (xs : seq item) := (N.of_nat (size xs) <=? count_max)%num && ascending 0 xs.
-Definition enc_list (xs : seq item) := enc varint (scale * N.of_nat (size xs))%num ++ enc_items 0 xs.
-Definition dec_list (b : bytes) : option (seq item * bytes) :=
-  if dec varint b is Some (h, b1) then
-    if (h mod scale =? 0)%num && (h / scale <=? count_max)%num then dec_items (N.to_nat (h / scale)) 0 b1 else None
-  else None.
-
-Lemma items_encK p xs r : ascending p xs -> dec_items (size xs) p (enc_items p xs ++ r) = Some (xs, r).
-Proof.
-elim: xs p => //= -[n y] xs IH p /= /and4P [/N.leb_le le lt oky a].
-rewrite -!catA varint_encK // encK //.
-have -> : (p + (n - p) = n)%num by lia.
-by rewrite IH.
-Qed.
-
-Lemma items_decK k p b xs r : dec_items k p b = Some (xs, r) ->
-  [/\ ascending p xs, size xs = k & b = enc_items p xs ++ r].
-Proof.
-elim: k p b xs r => [|k IH] p b xs r /=; first by case=> <- <-.
-case E: (get_varint 7 b) => [[g b1]|] //; case F: (dec c b1) => [[y b2]|] //.
-case G: (dec_items k _ b2) => [[xs' r']|] // [<- <-]; have [okg ->] := varint_decK E.
-have [oky ->] := decK F; have [a sz ->] := IH _ _ _ _ G.
-have e : (p + g - p = g)%num by lia.
-rewrite /= e a oky sz okg -!catA; split=> //.
-by have /N.leb_le -> : (p <= p + g)%num by lia.
-Qed.
-
-Lemma count_ok k : (k <=? count_max)%num -> (scale * k <? varint_max)%num.
-Proof.
-move/N.leb_le; rewrite /count_max /varint_max.
-change (2 ^ 22)%num with 4194304%num; change (2 ^ 56)%num with 72057594037927936%num => le.
-apply/N.ltb_lt; apply: (@N.le_lt_trans _ (2 * k)%num); last by lia.
-by apply: N.mul_le_mono_r; case: scale_pos.
-Qed.
-
-Lemma list_encK xs r : list_ok xs -> dec_list (enc_list xs ++ r) = Some (xs, r).
-Proof.
-case/andP => sz a; rewrite /dec_list /enc_list -catA (@encK _ varint); last exact: count_ok.
-have s0 : scale <> 0%num by case: scale_pos; lia.
-by rewrite N.mul_comm N.mod_mul // N.div_mul // sz Nnat.Nat2N.id /= items_encK.
-Qed.
-
-Lemma list_decK b xs r : dec_list b = Some (xs, r) -> list_ok xs /\ b = enc_list xs ++ r.
-Proof.
-rewrite /dec_list; case E: (dec varint b) => [[h b1]|] //; case: ifP => // /andP [/N.eqb_eq m0 le].
-have s0 : scale <> 0%num by case: scale_pos; lia.
-move/items_decK => [a sz Eb]; have [_ ->] := decK E.
-rewrite /list_ok /enc_list a sz Nnat.N2Nat.id le Eb -catA; split=> //; congr (enc varint _ ++ _).
-by rewrite {1}(N.div_mod h scale s0) m0 N.add_0_r.
-Qed.
-
-Definition by_number : codec (seq item) := Codec list_encK list_decK.
-
-End Ascending.
-
-(* ** A delta of numbered rows: tables ascend, rows ascend, runs ascend *)
+(* ** Shapes: the places of a row's words that are not 0, by runs *)
 
 Section Delta.
-Variables (kinds : nat -> kind) (words_max : nat).
-Hypothesis words_maxP : (N.of_nat words_max.*2.+1 < varint_max)%num.
+Variables (kinds : nat -> kind) (words_max tables words_a_row : nat).
 
-Lemma one_scale : (0 < 1 <= 2)%num. Proof. by []. Qed.
-Lemma two_scale : (0 < 2 <= 2)%num. Proof. by []. Qed.
+Definition below (m : N) : codec N := only (fun n => n <=? m)%num varint.
+Definition rows_max : N := 2 ^ 22.
 
-Definition row := runs kinds words_maxP.
-Definition table := by_number row two_scale.
-Definition delta := by_number table one_scale.
+(* How many, when there are at least two. *)
+Definition several (m : N) : codec nat := view (fun n => (N.to_nat n).+2) (fun k => N.of_nat k.-2) (below m).
 
-(* The four sentences of the issue, for a whole delta. *)
+Definition run_head : codec (nat * bool) :=
+  view (fun h => (N.to_nat (h / 2), N.odd h)) (fun p => 2 * N.of_nat p.1 + N.b2n p.2)%num
+    (below (2 * N.of_nat words_max + 1)%num).
+
+Definition run : codec (nat * nat) :=
+  view (fun p => (p.1.1, p.2)) (fun q => ((q.1, 1 < q.2), q.2))
+    (dep run_head (fun p => if p.2 then several (N.of_nat words_max) else always 1)).
+
+Fixpoint places (p : nat) (qs : seq (nat * nat)) : seq nat :=
+  if qs is (g, k) :: qs' then iota (p + g) k ++ places (p + g + k) qs' else [::].
+
+Fixpoint runs_of (p : nat) (ps : seq nat) : seq (nat * nat) :=
+  if ps is x :: ps' then
+    if runs_of x.+1 ps' is (0, k) :: qs then (x - p, k.+1) :: qs else (x - p, 1) :: runs_of x.+1 ps'
+  else [::].
+
+Definition run_count : codec nat :=
+  view (fun h => N.to_nat (h / 2)) (fun k => 2 * N.of_nat k)%num (below (2 * N.of_nat words_max)%num).
+
+Definition shape : codec (seq nat) :=
+  only (fun ps => (0 < size ps) && all (fun p => p < words_a_row) ps)
+    (view (fun r => places 0 r.2) (fun ps => (size (runs_of 0 ps), runs_of 0 ps))
+      (dep run_count (fun n => rep (0, 0) n run))).
+
+(* Places ascend: every such list is read back from its runs. *)
+Theorem runs_of_places p ps : path ltn p ps -> places p.+1 (runs_of p.+1 ps) = ps.
+Proof.
+elim: ps p => //= x ps IH p /andP [px a]; have := IH x a.
+case: (runs_of x.+1 ps) => [|[[|g] k] qs] /=; rewrite ?subnKC //= ?addn1 ?addn0.
+- by move=> <-.
+- by rewrite addSnnS => ->.
+- by move=> <-.
+Qed.
+
+(* ** Blocks: rows of one shape that follow each other by number *)
+
+Definition row := (seq nat * seq N)%type.
+Definition block := ((N * seq nat) * seq (seq N))%type.
+
+Definition block_head : codec ((N * bool) * (bool * bool)) :=
+  view (fun h => ((h / 8, N.testbit h 2), (N.testbit h 1, N.testbit h 0)))%num
+    (fun q => 8 * q.1.1 + 4 * N.b2n q.1.2 + 2 * N.b2n q.2.1 + N.b2n q.2.2)%num
+    (below (8 * rows_max + 7)%num).
+
+(* Words stand place by place, each place row by row. *)
+Definition by_place (s : seq nat) (rs : seq (seq N)) := flatten [seq [seq nth 0%num r i | r <- rs] | i <- iota 0 (size s)].
+Definition by_row (s : seq nat) (k : nat) (ws : seq N) :=
+  [seq [seq nth 0%num ws (i * k + j) | i <- iota 0 (size s)] | j <- iota 0 k].
+Definition kinds_by_place (s : seq nat) (k : nat) := flatten [seq nseq k (kinds p) | p <- s].
+
+(* `before` is the shape of the block before, empty for none. *)
+Definition block_of (before : seq nat) : codec (block * bool) :=
+  view (fun q : ((((N * bool) * (bool * bool)) * nat) * seq nat) * seq N =>
+      (((q.1.1.1.1.1, q.1.2), by_row q.1.2 q.1.1.2 q.2), q.1.1.1.1.2))
+    (fun p => ((((p.1.1.1, p.2), (p.1.1.2 == before, 1 < size p.1.2)), size p.1.2), p.1.1.2, by_place p.1.1.2 p.1.2))
+    (dep (dep (dep (only (fun h => ~~ (h.2.1 && (h.1.1 == 0)%num)) block_head)
+        (fun h => if h.2.2 then several rows_max else always 1))
+      (fun q => if q.1.2.1 then only (fun s => 0 < size s) (always before) else shape))
+    (fun q => values (kinds_by_place q.2 q.1.2))).
+
+Definition blocks (fuel : nat) : codec (seq block) :=
+  flagged ((0%num, [::]), [::]) block_of (fun _ b => b.1.2) fuel [::].
+
+(* ** Tables: rows by number, each with its places and words *)
+
+Fixpoint rows_of (p : N) (bs : seq block) : seq (N * row) :=
+  if bs is ((g, s), rs) :: bs' then
+    [seq ((p + g + N.of_nat q.1)%num, (s, q.2)) | q <- zip (iota 0 (size rs)) rs]
+      ++ rows_of (p + g + N.of_nat (size rs))%num bs'
+  else [::].
+
+Fixpoint blocks_of (p : N) (rs : seq (N * row)) : seq block :=
+  if rs is (n, (s, ws)) :: rs' then
+    let bs := blocks_of (n + 1)%num rs' in
+    if bs is ((0%num, s'), qs) :: bs' then
+      if s' == s then ((n - p, s), ws :: qs)%num :: bs' else ((n - p, s), [:: ws])%num :: bs
+    else ((n - p, s), [:: ws])%num :: bs
+  else [::].
+
+(* A row whose xor words, two or more, hold at most four bits each on average is written bit by bit instead: not modelled. *)
+Definition bits_of (n : N) : nat := count (fun i => N.testbit n (N.of_nat i)) (iota 0 64).
+Definition is_xor (k : kind) := if k is Xor then true else false.
+Definition dense (r : row) :=
+  let xs := [seq p.2 | p <- zip r.1 r.2 & is_xor (kinds p.1)] in
+  (size xs < 2) || (4 * size xs < sumn [seq bits_of x | x <- xs]).
+
+Variable fuel : nat.
+Definition rows : codec (seq (N * row)) :=
+  only (fun rs => all (fun r => dense r.2) rs) (view (rows_of 0) (blocks_of 0) (blocks fuel)).
+
+Definition table_head : codec N := view (fun h => h / 4)%num (fun g => 4 * g)%num (below (4 * N.of_nat tables)%num).
+Definition table := dep table_head (fun _ => rows).
+Definition content := seq (N * seq (N * row)).
+
+Definition table_count : codec nat := view N.to_nat N.of_nat (below (N.of_nat tables)).
+Definition general : codec content :=
+  view snd (fun d => (size d, d)) (dep table_count (fun n => rep (0%num, [::]) n table)).
+
+(* ** Points: one word of one row *)
+
+Definition full (n : N) := ~~ (n mod 256 =? 0)%num && (2 ^ 56 <=? n)%num.
+
+Definition full_value (k : kind) : codec N := view (uncode k) (code k) (only full (le 8)).
+Definition short_value (k : kind) : codec N :=
+  only (fun n => ~~ full (code k n)) (view (head 0%num) (fun n => [:: n]) (values [:: k])).
+
+(* Where: words 1, 2 and 3 of the first table in no bytes of their own, else table and word as one number. *)
+Definition pair_place (t w : N) : N := ((t + w) * (t + w + 1) / 2 + w)%num.
+Definition sum_of (p : N) : N := ((N.sqrt (8 * p + 1) - 1) / 2)%num.
+Definition word_of_pair (p : N) : N := (p - sum_of p * (sum_of p + 1) / 2)%num.
+Definition is_near (t w : N) := (t =? 0)%num && (0 <? w)%num && (w <=? 3)%num.
+Definition near_of (t w : N) : N := if is_near t w then (w - 1)%num else 3%num.
+
+(* The pair behind a head, none for a near word. *)
+Definition where_of (h : N) : codec (N * N) :=
+  let near := (((h - 1) / 2) mod 4)%num in
+  only (fun q => (q.2 <? N.of_nat words_a_row)%num && (q.1 <? N.of_nat tables)%num)
+    (if (near =? 3)%num then
+      only (fun q => ~~ is_near q.1 q.2)
+        (view (fun p => (sum_of p - word_of_pair p, word_of_pair p)%num) (fun q => pair_place q.1 q.2) (below (2 ^ 24)%num))
+    else always (0%num, (near + 1)%num)).
+
+(* 0 for the long form, else 1 + 2 (4 number + near) + full. *)
+Definition head_of (d : content) : N :=
+  if d is [:: (t, [:: (n, ([:: p], [:: v]))])] then
+    (1 + 2 * (4 * n + near_of t (N.of_nat p)) + N.b2n (full (code (kinds p) v)))%num
+  else 0%num.
+
+Definition point_of (h : N) (q : (N * N) * N) : content :=
+  [:: (q.1.1, [:: (((h - 1) / 8)%num, ([:: N.to_nat q.1.2], [:: q.2]))])].
+
+Definition parts_of (d : content) : (N * N) * N :=
+  if d is [:: (t, [:: (_, ([:: p], [:: v]))])] then ((t, N.of_nat p), v) else ((0, 0), 0)%num.
+
+Definition point (h : N) : codec content :=
+  view (point_of h) parts_of (dep (where_of h) (fun q =>
+    let k := kinds (N.to_nat q.2) in if N.odd (h - 1) then full_value k else short_value k)).
+
+Definition delta : codec content :=
+  view snd (fun d => (head_of d, d)) (dep varint (fun h => if (h =? 0)%num then general else point h)).
+
+(* The four sentences, for a whole delta. *)
 Theorem delta_round_trip d : ok delta d -> decode delta (enc delta d) = Some d.
 Proof. exact: decode_encode. Qed.
 

@@ -25,7 +25,9 @@ export function directoryFor(known: readonly (readonly string[])[], naming: Nami
     rowNumbered: (table, number) => (number < keys(table).length ? number : -1),
     rowNamed: (table, key) => keys(table).indexOf(key),
     rowCount: table => keys(table).length,
-    knownRows: table => (naming === 'downlink' ? keys(table).length : Number.MAX_SAFE_INTEGER),
+    knownRows: table => keys(table).length,
+    hasLiterals: naming !== 'downlink',
+    hasNumber: (table, row) => row < keys(table).length,
   }
 }
 
@@ -40,7 +42,10 @@ export function decodeVector(
   layouts = layoutsOf(schema),
 ): DecodedDelta {
   const reader = new Reader(bytes)
-  const decoded = decodeDelta(reader, layouts, directoryFor(known, naming), stampBaseMs)
+  const decoded = decodeDelta(reader, layouts, directoryFor(known, naming), {
+    ms: stampBaseMs,
+    count: 0,
+  })
   if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
   return decoded
 }

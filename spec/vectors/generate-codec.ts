@@ -105,23 +105,34 @@ export function codecVectors() {
     ...Array.from({ length: 24 }, (_, i) => Math.floor(random.next() * 2 ** (2 * i + 6))),
   ].map(value => ({ value: hexWord(value), bytes: write(w => w.varint(value)) }))
 
-  const wordCase = (value: bigint) => {
-    const { low, high } = parseHalves(hexWord(value))
-    return { value: hexWord(value), bytes: write(w => w.word(low, high)) }
-  }
+  const spanCase = (values: readonly bigint[]) => ({
+    values: values.map(hexWord),
+    bytes: write(w => {
+      w.beginSpans()
+      for (const value of values) {
+        const { low, high } = parseHalves(hexWord(value))
+        w.span(low, high)
+      }
+    }),
+  })
   const edges = [0n, 1n, 0xffn, 0x100n, 0xffffn, 0x1_0000n, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n]
-  const words = [
-    ...edges,
+  const spans = [
+    [],
     ...[
+      ...edges,
       0xff_0000_0100n,
       0x8000_0000_0000_0000n,
       2n ** 64n - 1n,
       0x0100_0000_0000_0001n,
       0xff00ff00_ff00ff00n,
-    ],
-    ...Array.from({ length: 24 }, () => word() & word()),
-    ...Array.from({ length: 8 }, () => word()),
-  ].map(wordCase)
+    ].map(value => [value]),
+    ...[2, 5, 6, 7, 12, 13].map(count => Array.from({ length: count }, (_, i) => BigInt(i + 1))),
+    Array.from({ length: 8 }, () => 0n),
+    [1n, 0n, 0n, 0x100n, 0x200n, 2n ** 64n - 1n, 0n, 3n],
+    ...Array.from({ length: 12 }, (_, i) => Array.from({ length: i + 1 }, () => word() & word() & word())),
+    Array.from({ length: 20 }, () => word()),
+    Array.from({ length: 20 }, () => word() >> BigInt(8 * random.below(8))),
+  ].map(spanCase)
 
   const texts = [
     '',
@@ -147,7 +158,7 @@ export function codecVectors() {
     const { stampBaseMs = 0, naming = 'key', known = layouts.map(() => []) } = options
     const { delta, keys } = deltaOf(layouts, known, rows)
     const w = new Writer()
-    encodeDelta(w, delta, namesFor(naming, known, keys), stampBaseMs)
+    encodeDelta(w, delta, namesFor(naming, known, keys), { ms: stampBaseMs, count: 0 })
     deltas.push({ name, schema: description, stampBaseMs, naming, known, rows, bytes: hexBytes(w.finish()) })
   }
   const row = (table: number, key: string, words: Record<number, bigint>): RowCase => ({
@@ -229,6 +240,66 @@ export function codecVectors() {
     known: [['a', 'b']],
   })
 
+  const known8 = { naming: 'uplink', known: [Array.from({ length: 200 }, (_, i) => `k${i}`)] } as const
+  const point = (name: string, description: string, words: Record<number, bigint>) =>
+    add(name, description, [row(0, 'k150', words)], {
+      ...known8,
+      stampBaseMs: base,
+      known: [[...known8.known[0]]],
+    })
+  point('point: full word', vectorSchemas.counter, { 1: 0x0123_4567_89ab_cdefn })
+  point('point: first byte zero', vectorSchemas.counter, { 0: 0x0123_4567_89ab_cd00n })
+  point('point: register', vectorSchemas.kinds, { [at('size')]: stamp(base + 3, 0), [at('size') + 1]: 9n })
+  point('point: register of value zero', vectorSchemas.kinds, { [at('size')]: stamp(base + 3, 2) })
+  point('point: text', vectorSchemas.kinds, {
+    [at('name')]: stamp(base + 3000, 0),
+    [at('name') + 1]: 0x6b69_6d6f_7461_6262n,
+    [at('name') + 2]: 0x21n,
+  })
+  const registers = 'r(v:u64)\n'
+  const many = (
+    name: string,
+    description: string,
+    numbers: readonly number[],
+    words: (i: number) => Record<number, bigint>,
+  ) =>
+    add(
+      name,
+      description,
+      numbers.map(i => row(0, `k${i}`, words(i))),
+      {
+        naming: 'uplink',
+        stampBaseMs: base,
+        known: [[...known8.known[0]]],
+      },
+    )
+  const eight = [0, 1, 2, 3, 4, 5, 6, 7]
+  many('rows that follow each other', registers, eight, i => ({ 1: stamp(base + i, 0), 2: word() }))
+  many('rows apart, of one shape', registers, [3, 9, 12, 150], i => ({ 1: stamp(base, i), 2: BigInt(i) }))
+  many('two shapes in turn', vectorSchemas.counter, eight, i => ({ [i % 2]: BigInt(i + 1) }))
+  many('some values zero', registers, eight, i => ({
+    1: stamp(base + i, 0),
+    ...(i % 3 > 0 && { 2: BigInt(i) }),
+  }))
+  const wideToggles = 't(n:counter,b:bits(500))\n'
+  const bit = (n: number) => 1n << BigInt(n)
+  many('few bits of many', wideToggles, [0, 1], i => ({ 2: bit(i), 5: bit(63) + bit(3), 9: bit(51) }))
+  many('few bits and a counter', wideToggles, [0], () => ({ 1: 5n, 2: 1n, 9: bit(51) }))
+  many('four bits a word', wideToggles, [0], () => ({ 2: 15n, 3: 15n }))
+  many('more than four bits a word', wideToggles, [0], () => ({ 2: 15n, 3: 31n }))
+  many('many bits of one word', wideToggles, [0, 1], () => ({ 1: 1n, 3: 31n }))
+  add(
+    '200 rows hub to client, some new',
+    vectorSchemas.counter,
+    [
+      row(0, 'k7', { 1: 1n }),
+      row(0, 'z', { 0: 1n, 1: 3n }),
+      row(0, 'b', { 0: 1n, 1: 4n }),
+      row(0, 'a', { 0: 1n }),
+    ],
+    { naming: 'downlink', known: [[...known8.known[0]]] },
+  )
+
   for (let i = 0; i < 24; i++) {
     const names = Object.keys(vectorSchemas) as (keyof typeof vectorSchemas)[]
     const description = vectorSchemas[names[i % names.length]]
@@ -264,7 +335,7 @@ export function codecVectors() {
       known: naming === 'key' ? layouts.map(() => []) : known,
     })
   }
-  return { varints, words, texts, deltas }
+  return { varints, spans, texts, deltas }
 }
 
 function clip(value: bigint, bits: number): bigint {

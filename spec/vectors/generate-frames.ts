@@ -11,6 +11,8 @@ import {
   writeAck,
   writeAuth,
   writeBatch,
+  writeChange,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -34,6 +36,8 @@ export function writeFrame(w: Writer, frame: Frame): void {
   else if (frame.type === 'auth') writeAuth(w, frame.token)
   else if (frame.type === 'subscribe') writeSubscribe(w, frame)
   else if (frame.type === 'batch') writeBatch(w, frame)
+  else if (frame.type === 'change') writeChange(w, frame.fromBits, frame.body)
+  else if (frame.type === 'entry') writeEntry(w, frame.lsnBits, frame.body)
   else if (frame.type === 'have') writeHave(w, frame.lsn, frame.confirmed)
   else if (frame.type === 'need') writeNeed(w, frame.lsn)
   else if (frame.type === 'welcome') writeWelcome(w, frame)
@@ -67,10 +71,10 @@ const halves = parseHalves
 const none = halves('0x0')
 const incarnation = (first: number) => Uint8Array.from({ length: 16 }, (_, i) => (first + i * 17) & 255)
 const safeMax = Number.MAX_SAFE_INTEGER
-const body = parseBytes('010001010341544c010201010102')
+const body = parseBytes('000101020201000341544c260102')
 
 export const frameCases: readonly { name: string; frames: readonly Frame[] }[] = [
-  { name: 'hello', frames: [{ type: 'hello', version: 1 }] },
+  { name: 'hello', frames: [{ type: 'hello', version: 2 }] },
   { name: 'auth', frames: [{ type: 'auth', token: 'open sesame' }] },
   { name: 'auth, empty', frames: [{ type: 'auth', token: '' }] },
   { name: 'auth, longest', frames: [{ type: 'auth', token: 't'.repeat(limits.tokenBytesMax) }] },
@@ -84,6 +88,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('airports(departures:counter)\n'),
         epoch: none,
         lsn: 0,
+        isOrdered: false,
         claims: [{ incarnation: incarnation(1), sequence: 0, label: halves('0x7867564534231201') }],
       },
     ],
@@ -98,6 +103,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('c(n:counter)\n'),
         epoch: halves('0xfedcba9876543210'),
         lsn: 123_456,
+        isOrdered: true,
         claims: [
           { incarnation: incarnation(1), sequence: 42, label: halves('0x123456789abcdef') },
           { incarnation: incarnation(2), sequence: safeMax, label: halves('0xffffffffffffffff') },
@@ -116,7 +122,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   {
     name: 'batch, empty change, highest numbers',
     frames: [
-      { type: 'batch', alias: 63, from: safeMax - 1, to: safeMax, salt: none, body: parseBytes('00') },
+      { type: 'batch', alias: 63, from: safeMax - 1, to: safeMax, salt: none, body: parseBytes('0000') },
     ],
   },
   { name: 'have, nothing', frames: [{ type: 'have', lsn: 0, confirmed: [] }] },
@@ -134,6 +140,10 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
     ],
   },
   { name: 'need', frames: [{ type: 'need', lsn: 128 }] },
+  { name: 'change', frames: [{ type: 'change', fromBits: 0, body }] },
+  { name: 'change 63', frames: [{ type: 'change', fromBits: 63, body: parseBytes('0000') }] },
+  { name: 'entry', frames: [{ type: 'entry', lsnBits: 0, body }] },
+  { name: 'entry 63', frames: [{ type: 'entry', lsnBits: 63, body: parseBytes('0000') }] },
   {
     name: 'welcome, no claims',
     frames: [
@@ -187,7 +197,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
           { kind: 'own', alias: 0, to: 12 },
           { kind: 'refused', alias: 1, to: 13, code: 'range' },
           { kind: 'nothing' },
-          { kind: 'delta', body: parseBytes('00') },
+          { kind: 'delta', body: parseBytes('0000') },
         ],
       },
     ],
@@ -207,7 +217,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   { name: 'snapshot, whole', frames: [{ type: 'snapshot', lsn: 0, toLsn: 266, heads: [], body }] },
   {
     name: 'snapshot of nothing',
-    frames: [{ type: 'snapshot', lsn: 3, toLsn: 3, heads: [], body: parseBytes('00') }],
+    frames: [{ type: 'snapshot', lsn: 3, toLsn: 3, heads: [], body: parseBytes('0000') }],
   },
   { name: 'ack', frames: [{ type: 'ack', lsn: 266, digest: halves('0xdeadbeefcafebabe'), heads: [] }] },
   {
@@ -253,7 +263,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   {
     name: 'a client begins',
     frames: [
-      { type: 'hello', version: 1 },
+      { type: 'hello', version: 2 },
       { type: 'auth', token: 'open sesame' },
       {
         type: 'subscribe',
@@ -262,6 +272,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('airports(departures:counter)\n'),
         epoch: none,
         lsn: 0,
+        isOrdered: false,
         claims: [{ incarnation: incarnation(1), sequence: 0, label: halves('0x7867564534231201') }],
       },
     ],
@@ -275,7 +286,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   },
 ]
 
-const uplinkTypes = ['hello', 'auth', 'subscribe', 'batch', 'have', 'need', 'rows']
+const uplinkTypes = ['hello', 'auth', 'subscribe', 'batch', 'change', 'have', 'need', 'rows']
 
 export function frameVectors() {
   return {

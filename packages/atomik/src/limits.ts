@@ -39,6 +39,12 @@ export const limits = {
   incarnationsMax: 64,
   /** Batches of one incarnation whose acceptance the author has not yet confirmed to know. */
   unconfirmedBatchesMax: 1024,
+  /** Bytes in a page of a region: a multiple of 8. */
+  pageBytesMax: 16_384,
+  /** Bytes in a region. */
+  regionBytesMax: 2 ** 30,
+  /** Bytes in one patch of a region: what one message carries. */
+  patchBytesMax: 256 * 1024,
   /** Incarnations whose histories one node of a mesh holds. */
   meshIncarnationsMax: 65_536,
   /** Ends of one incarnation's history: more than one only after a fork. */

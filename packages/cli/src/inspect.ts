@@ -163,8 +163,8 @@ function explainMessage(hex: string): readonly (UplinkFrame | DownlinkFrame)[] {
   if (!/^([0-9a-f]{2})+$/i.test(clean))
     throw new AtomikError('malformed', 'expected pairs of hexadecimal digits')
   const bytes = Uint8Array.from(Buffer.from(clean, 'hex'))
-  // Types below 16 come from clients.
-  return bytes[0] < 16 ? decodeUplink(bytes) : decodeDownlink(bytes)
+  // Types below 16, and those of single changes, come from clients.
+  return bytes[0] < 16 || (bytes[0] >= 128 && bytes[0] < 192) ? decodeUplink(bytes) : decodeDownlink(bytes)
 }
 
 function printable(name: string, value: unknown): unknown {

@@ -58,9 +58,14 @@ export class BadLink {
     return this.#isCut
   }
 
+  /** It may cut, but neither loses single messages nor repeats or reorders them. */
+  get isOrdered(): boolean {
+    return this.#faults.drop + this.#faults.repeat + this.#faults.delayMsMax === 0
+  }
+
   /** Listens on a free loopback port and returns it. */
   async listen(): Promise<number> {
-    const isBad = this.#faults.drop + this.#faults.repeat + this.#faults.delayMsMax > 0
+    const isBad = !this.isOrdered
     const server = createServer(socket => this.#accept(socket, isBad))
     this.#server = server
     if (isBad) this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })

@@ -6,6 +6,8 @@ export interface ReplicaSetup {
   readonly region: number
   readonly replicas: number
   readonly flights: number
+  /** The link on the way keeps the order of messages and repeats none. */
+  readonly isOrdered: boolean
 }
 
 export type ToReplica =

@@ -219,7 +219,13 @@ export class Replay {
     const link = new BadLink(() => this.#hubPort, faultLevels[faults], seed * 1000 + region)
     const port = await link.listen()
     if (this.#stopped) return link.close()
-    const setup: ReplicaSetup = { url: `ws://127.0.0.1:${port}/flights`, region, replicas, flights }
+    const setup: ReplicaSetup = {
+      url: `ws://127.0.0.1:${port}/flights`,
+      region,
+      replicas,
+      flights,
+      isOrdered: link.isOrdered,
+    }
     const process = fork(script('replica-process.js'), [JSON.stringify(setup)], { serialization: 'advanced' })
     const replica: RunningReplica = { process, link, name, report: undefined, dump: undefined }
     this.#replicas[region] = replica

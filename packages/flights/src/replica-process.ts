@@ -3,6 +3,7 @@
  * come. It uses the library from outside, through `connect`.
  */
 import { connect } from 'atomik'
+import { WebSocketTransport } from 'atomik/adapters'
 import { type Flight, loadFlights, loadRegions } from './data.ts'
 import type { FromReplica, ReplicaSetup, ToReplica } from './process-messages.ts'
 import type { AirportFigures } from './recompute.ts'
@@ -20,7 +21,13 @@ async function run(setup: ReplicaSetup): Promise<void> {
   const all = await loadFlights(setup.flights)
   const region = (await loadRegions(setup.replicas))[setup.region]
   const flights = all.filter(({ origin }) => region.airports.has(origin))
-  const space = await connect(setup.url, { tables: flightTables, undoDepth: 0, timeoutMs: 60_000 })
+  const space = await connect(setup.url, {
+    tables: flightTables,
+    undoDepth: 0,
+    timeoutMs: 60_000,
+    // The bad link on the way reorders and repeats whole messages.
+    transport: new WebSocketTransport(setup.url, 5000, setup.isOrdered),
+  })
   const { airports } = space
 
   const makeFlight = ({ origin, destination, delay }: Flight) =>

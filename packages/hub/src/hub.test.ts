@@ -13,6 +13,7 @@ import {
   type DownlinkFrame,
   decodeDownlink,
   Writer,
+  wireVersion,
   writeAuth,
   writeBatch,
   writeHave,
@@ -390,7 +391,7 @@ describe('what is refused', () => {
   it('a client from the future, or none of ours, or one that talks before it greets', async () => {
     const hub = await start()
     const future = greeting()
-    future[5] = 2
+    future[5] = wireVersion + 1
     const have = new Writer()
     writeHave(have, 0, [])
     for (const [bytes, code] of [

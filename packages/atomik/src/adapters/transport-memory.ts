@@ -35,6 +35,7 @@ class MemoryLink implements Link {
 }
 
 export class MemoryTransport implements Transport {
+  readonly isOrdered = true
   readonly #accept: Accept
 
   constructor(accept: Accept) {

@@ -3,11 +3,16 @@ import { webSocketConstructor } from '#websocket'
 import type { Link, LinkHandlers, Transport } from './transport.ts'
 
 export class WebSocketTransport implements Transport {
+  readonly isOrdered: boolean
   readonly #url: string
   readonly #openMs: number
 
-  /** @param openMs give up on a connection that is not open by then */
-  constructor(url: string, openMs = 5000) {
+  /**
+   * @param openMs give up on a connection that is not open by then
+   * @param isOrdered false where something between here and the hub reorders or repeats whole messages
+   */
+  constructor(url: string, openMs = 5000, isOrdered = true) {
+    this.isOrdered = isOrdered
     this.#url = url
     this.#openMs = openMs
   }

@@ -21,5 +21,7 @@ export interface Link {
 }
 
 export interface Transport {
+  /** Its links keep the order of messages and repeat none; one that is cut loses the last of them. Then single changes travel shorter. */
+  readonly isOrdered?: boolean
   connect(handlers: LinkHandlers): Link
 }

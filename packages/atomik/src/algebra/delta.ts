@@ -19,15 +19,20 @@ export class TableDelta {
   rows: Int32Array = nothing
   /** Words by slot: 2 × layout.words halves each. Unused slots are zero. */
   words: Int32Array = nothing
-  /** Slot by row, once there are too many to look through. Most deltas touch a row or two. */
-  #slots: Map<number, number> | undefined
+  /** Slot by row for the first `#indexed` slots, once there are too many to look through. Most deltas touch a row or two. */
+  readonly #slots = new Map<number, number>()
+  #indexed = 0
 
   constructor(layout: RowLayout) {
     this.layout = layout
   }
 
   #slotOf(row: number): number {
-    if (this.#slots !== undefined) return this.#slots.get(row) ?? -1
+    if (this.count > searchedRowsMax) {
+      for (; this.#indexed < this.count; this.#indexed++)
+        this.#slots.set(this.rows[this.#indexed], this.#indexed)
+      return this.#slots.get(row) ?? -1
+    }
     for (let slot = 0; slot < this.count; slot++) if (this.rows[slot] === row) return slot
     return -1
   }
@@ -40,9 +45,13 @@ export class TableDelta {
 
   /** The same, adding the row as identity when untouched. Invalidates earlier references to `words`. */
   open(row: number): number {
-    const stride = 2 * this.layout.words
     const known = this.#slotOf(row)
-    if (known >= 0) return known * stride
+    return known >= 0 ? known * 2 * this.layout.words : this.append(row)
+  }
+
+  /** The same for a row that is known to be untouched, without looking. */
+  append(row: number): number {
+    const stride = 2 * this.layout.words
     const slot = this.count
     if (slot === this.rows.length) {
       const capacity = Math.max(2, slot * 2)
@@ -55,11 +64,6 @@ export class TableDelta {
     }
     this.rows[slot] = row
     this.count = slot + 1
-    if (this.#slots !== undefined) this.#slots.set(row, slot)
-    else if (this.count > searchedRowsMax) {
-      this.#slots = new Map()
-      for (let i = 0; i < this.count; i++) this.#slots.set(this.rows[i], i)
-    }
     return slot * stride
   }
 
@@ -73,7 +77,8 @@ export class TableDelta {
   clear(): void {
     this.words.fill(0, 0, this.count * 2 * this.layout.words)
     this.count = 0
-    this.#slots = undefined
+    if (this.#indexed > 0) this.#slots.clear()
+    this.#indexed = 0
   }
 }
 

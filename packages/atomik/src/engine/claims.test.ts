@@ -46,7 +46,7 @@ class Author {
       w,
       delta,
       namesByKey((_, row) => names.tables[0].keys[row]),
-      now,
+      { ms: now, count: 0 },
     )
     const from = this.labels.length - 1
     const salt = { low: this.id[0], high: from }
@@ -76,7 +76,16 @@ class Bench {
     this.space.subscribe(
       now,
       connection,
-      { type: 'subscribe', attempt, space: 's', schema: schema.encode(), epoch, lsn, claims },
+      {
+        type: 'subscribe',
+        attempt,
+        space: 's',
+        schema: schema.encode(),
+        epoch,
+        lsn,
+        isOrdered: false,
+        claims,
+      },
       true,
       out,
     )

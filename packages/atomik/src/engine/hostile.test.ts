@@ -237,15 +237,15 @@ describe('frames that are well formed and wrong', () => {
   const hostile: [string, (w: Writer) => void][] = [
     [
       'a batch under an alias nobody claimed',
-      w => writeBatch(w, { alias: 5, from: 0, to: 1, salt: undefined, body: Uint8Array.of(0) }),
+      w => writeBatch(w, { alias: 5, from: 0, to: 1, salt: undefined, body: Uint8Array.of(0, 0) }),
     ],
     [
       'a batch whose delta is cut',
-      w => writeBatch(w, { alias: 0, from: 1, to: 2, salt: undefined, body: Uint8Array.of(1, 0) }),
+      w => writeBatch(w, { alias: 0, from: 1, to: 2, salt: undefined, body: Uint8Array.of(0, 1) }),
     ],
     [
       'a batch with bytes after its delta',
-      w => writeBatch(w, { alias: 0, from: 1, to: 2, salt: undefined, body: Uint8Array.of(0, 0) }),
+      w => writeBatch(w, { alias: 0, from: 1, to: 2, salt: undefined, body: Uint8Array.of(0, 0, 0) }),
     ],
     [
       'a batch that numbers a row itself',
@@ -255,7 +255,7 @@ describe('frames that are well formed and wrong', () => {
           from: 1,
           to: 2,
           salt: undefined,
-          body: Uint8Array.of(1, 0, 2, 99, ...encodeUtf8('\u0001z'), 1, 1, 1, 1),
+          body: Uint8Array.of(0, 1, 0, 4 + 8 * 15, 2, 0, ...encodeUtf8('\u0001z'), 1, 1),
         }),
     ],
   ]
@@ -273,21 +273,20 @@ describe('frames that are well formed and wrong', () => {
   it('to a space: a frame before any subscription', () => {
     const pair = new Pair()
     const batch = finish(w =>
-      writeBatch(w, { alias: 0, from: 0, to: 1, salt: undefined, body: Uint8Array.of(0) }),
+      writeBatch(w, { alias: 0, from: 0, to: 1, salt: undefined, body: Uint8Array.of(0, 0) }),
     )
     expect(pair.toSpace(7, batch)?.message).toContain('before a subscription')
   })
 
   const newRow = (...keys: string[]) => {
     const w = new Writer()
-    w.varint(1)
-    w.varint(1)
-    w.varint(2 * keys.length)
-    for (const key of keys) {
-      w.varint(0)
-      w.text(key)
-      for (const byte of [1, 1, 1, 1]) w.u8(byte)
-    }
+    for (const byte of [0, 1, 5]) w.u8(byte)
+    w.varint(keys.length > 1 ? 3 : 2)
+    if (keys.length > 1) w.varint(keys.length - 2)
+    for (const byte of [2, 0]) w.u8(byte)
+    for (const key of keys) w.text(key)
+    w.beginSpans()
+    for (const _ of keys) w.span(1, 0)
     return w.finish()
   }
   const live = () => {
@@ -313,7 +312,7 @@ describe('frames that are well formed and wrong', () => {
   it.each<[string, () => Uint8Array]>([
     ['one new key under two numbers', () => newRow('a', 'a')],
     ['bytes after a delta', () => Uint8Array.from([...newRow('a'), 0])],
-    ['a number that is not known', () => Uint8Array.of(1, 1, 2, 3, 1, 1, 1, 1)],
+    ['a number that is not known', () => Uint8Array.of(0, 1, 4, 28, 2, 0, 1, 1)],
   ])('to a replica: %s', (_, body) => {
     const replica = live()
     const out: ReplicaAction[] = []

@@ -2,9 +2,20 @@
 export { Branch, type BranchParent } from './branch.ts'
 export { StampClock } from './clock.ts'
 export { formatIncarnation } from './label.ts'
-export { type MeshAction, type MeshEvent, MeshNode, type MeshOptions, type MeshStats } from './mesh.ts'
+export { type MeshAction, type MeshEvent, MeshNode } from './mesh.ts'
+export type { MeshNews, MeshOptions, MeshStats } from './mesh-state.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
+export {
+  objectionToPages,
+  PageDigests,
+  pageKey,
+  parsePageKey,
+  patchPage,
+  readPage,
+  regionWords,
+  writerOf,
+} from './region.ts'
 export {
   Replica,
   type ReplicaAction,

@@ -13,7 +13,17 @@ import { Delta, Fingerprint, foldRow } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
-import { type Claim, encodeDelta, type Halves, namesByKey, Writer, writeBatch } from '../wire/index.ts'
+import {
+  type Claim,
+  DeltaEncoder,
+  type Halves,
+  namesByKey,
+  type Stamp,
+  StampMark,
+  Writer,
+  writeBatch,
+  writeChange,
+} from '../wire/index.ts'
 import { firstLabel, nextLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
@@ -30,6 +40,8 @@ export interface PendingBatch {
   /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
   sentAtMs: number | undefined
   wasSent: boolean
+  /** What its stamps are coded against on this connection. */
+  base: Stamp
 }
 
 interface Incarnation {
@@ -42,15 +54,20 @@ interface Incarnation {
 }
 
 const zero: Halves = { low: 0, high: 0 }
+const noStamp: Stamp = { ms: 0, count: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
-/** No row takes more than its key and 11 bytes a word, run heads included. */
+/** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
 export function bytesAtMost(delta: Delta): number {
   let bytes = 0
-  for (const { count, layout } of delta.tables) bytes += count * (limits.keyBytesMax + 16 + 11 * layout.words)
+  for (const { count, layout, words } of delta.tables) {
+    bytes += count * (limits.keyBytesMax + 16)
+    for (let half = 0; half < 2 * count * layout.words; half += 2)
+      if ((words[half] | words[half + 1]) !== 0) bytes += 13
+  }
   return bytes
 }
 
@@ -63,9 +80,13 @@ export class Outbox {
   #batches: PendingBatch[] = []
   /** Batches sent on this connection. */
   #sent = 0
+  /** The largest stamp sent on this connection; undefined before the first batch. */
+  #mark: StampMark | undefined
   /** Unsealed changes (#openFrom, #lastChange]. */
   #open: Delta
   #openFrom = 0
+  /** What the open changes take at most; changes of one word count each time, until it matters. */
+  #openBytes = 0
   #lastChange = 0
   #salt = zero
   #saltAtMs = Number.NEGATIVE_INFINITY
@@ -80,6 +101,7 @@ export class Outbox {
   #backoff = 1
   readonly #writer = new Writer()
   readonly #body = new Writer()
+  readonly #encoder = new DeltaEncoder()
 
   constructor(schema: Schema, numbers: RowNumbers, random32: () => number) {
     this.#schema = schema
@@ -138,14 +160,19 @@ export class Outbox {
     if (bytes > batchBytesMax) {
       const { keyOf } = this.#numbers.names
       this.#body.reset()
-      encodeDelta(this.#body, change, namesByKey(keyOf), 0)
+      this.#encoder.encode(this.#body, change, namesByKey(keyOf), noStamp)
       if (this.#body.length > batchBytesMax)
         throw new AtomikError(
           'oversized',
           `a change of ${this.#body.length} bytes, at most ${batchBytesMax} can be sent`,
         )
     }
-    if (bytesAtMost(this.#open) + bytes > batchBytesMax) this.#seal(nowMs)
+    if (this.#openBytes + bytes > batchBytesMax) {
+      this.#openBytes = bytesAtMost(this.#open)
+      // Not only just enough, or every further change would count again.
+      if (this.#openBytes + bytes > 0.75 * batchBytesMax) this.#seal(nowMs)
+    }
+    this.#openBytes += bytes
   }
 
   /** Takes a change in and numbers it. */
@@ -164,6 +191,7 @@ export class Outbox {
   /** A new connection: nothing was sent on it, and its first new batch brings a new salt. */
   reconnect(nowMs: number): void {
     this.#sent = 0
+    this.#mark = undefined
     this.#saltAtMs = Number.NEGATIVE_INFINITY
     this.#progressAtMs = nowMs
   }
@@ -178,6 +206,7 @@ export class Outbox {
     this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
     this.#open = new Delta(this.#schema.layouts)
     this.#openFrom = this.#lastChange
+    this.#openBytes = 0
   }
 
   #push(nowMs: number, delta: Delta, from: number, to: number): void {
@@ -200,28 +229,39 @@ export class Outbox {
       label,
       sentAtMs: undefined,
       wasSent: false,
+      base: noStamp,
     })
     if (this.#batches.length === 1) this.#progressAtMs = nowMs
   }
 
-  /** The next batch not yet sent on this connection, as a message; undefined when there is none. */
-  next(nowMs: number, stampBaseMs: number): Uint8Array | undefined {
+  /**
+   * The next batch not yet sent on this connection, as a message; undefined when there is none.
+   * @param isOrdered the link keeps order, so one change may travel in the short form
+   */
+  next(nowMs: number, stampBaseMs: number, isOrdered: boolean): Uint8Array | undefined {
     const batch = this.#batches[this.#sent]
     if (batch === undefined) return undefined
     this.#sent++
     const body = this.#body
     body.reset()
-    encodeDelta(body, batch.delta, this.#numbers.names, stampBaseMs)
+    const mark = this.#mark ?? new StampMark(stampBaseMs)
+    this.#mark = mark
+    batch.base = { ms: mark.ms, count: mark.count }
+    this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
+    mark.see(batch.delta)
     const w = this.#writer
     w.reset()
-    const { base } = this.#incarnation
-    writeBatch(w, {
-      alias: 0,
-      from: batch.from - base,
-      to: batch.to - base,
-      salt: batch.saltIsNew ? batch.salt : undefined,
-      body: body.finish(),
-    })
+    const from = batch.from - this.#incarnation.base
+    const to = batch.to - this.#incarnation.base
+    if (isOrdered && to === from + 1 && !batch.saltIsNew) writeChange(w, from, body.view())
+    else
+      writeBatch(w, {
+        alias: 0,
+        from,
+        to,
+        salt: batch.saltIsNew ? batch.salt : undefined,
+        body: body.view(),
+      })
     batch.sentAtMs = batch.wasSent ? undefined : nowMs
     batch.wasSent = true
     return w.finish()
@@ -234,6 +274,7 @@ export class Outbox {
     if (first < 0 || first >= this.#sent) return 0
     const again = this.#sent - first
     this.#sent = first
+    this.#mark?.set(this.#batches[first].base)
     this.#progressAtMs = nowMs
     return again
   }
@@ -265,6 +306,7 @@ export class Outbox {
     const batches = this.#batches
     this.#batches = []
     this.#sent = 0
+    this.#mark = undefined
     this.#incarnation = this.#draw(this.#incarnation.confirmed)
     this.#lastSalt = zero
     this.#saltAtMs = Number.NEGATIVE_INFINITY
@@ -277,11 +319,13 @@ export class Outbox {
     const dropped = this.#lastChange - from
     this.#batches = []
     this.#sent = 0
+    this.#mark = undefined
     this.#open.clear()
     this.accumulator.clear()
     this.#incarnation.base += dropped
     this.#incarnation.confirmed += dropped
     this.#openFrom = this.#lastChange
+    this.#openBytes = 0
     return from
   }
 

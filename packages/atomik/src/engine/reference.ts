@@ -4,8 +4,17 @@
  *
  * Invariants: row indices are dense and never reused; the fingerprint is that of the words, always.
  */
-import { type Delta, Fingerprint, foldRow, formatHalves, Mixer, type RowLayout } from '../algebra/index.ts'
-import { encodeUtf8 } from '../wire/index.ts'
+import {
+  type Delta,
+  Fingerprint,
+  foldRow,
+  formatHalves,
+  Mixer,
+  type RowLayout,
+  WordKind,
+} from '../algebra/index.ts'
+import { limits } from '../limits.ts'
+import { encodeUtf8, StampMark } from '../wire/index.ts'
 
 export class ReferenceTable {
   layout: RowLayout
@@ -74,9 +83,15 @@ export class ReferenceTable {
 /** The address of word `word` of a row at (low, high) is (low + word × this, high). */
 const wordStep = 0x9e37_79b1
 
+const noStamp = new StampMark()
+
 export class Reference {
   readonly #tables: ReferenceTable[]
   readonly fingerprint = new Fingerprint()
+  /** The largest stamp in any register: what the next log entry's stamps are coded against. */
+  readonly latest = new StampMark()
+  /** The same for each stamp word of a table, by table × rowWordsMax + word. */
+  readonly #stamps = new Map<number, StampMark>()
   /** Words before a row changes, to tell the fingerprint. */
   #before = new Int32Array(16)
   /** Fingerprint of each word of all rows of a table, two halves each, by table; from when the first part was asked for. */
@@ -121,7 +136,7 @@ export class Reference {
         print.clear()
         for (let row = 0; row < count; row++) {
           const at = 2 * (row * layout.words + word)
-          const address = addresses[2 * row] + Math.imul(word, wordStep)
+          const address = (addresses[2 * row] + Math.imul(word, wordStep)) | 0
           print.replace(address, addresses[2 * row + 1], 0, 0, words[at], words[at + 1])
         }
         columns[2 * word] = print.low
@@ -138,8 +153,35 @@ export class Reference {
     for (let i = 0; i < stride; i++) out[i] = words[row * stride + i]
   }
 
+  /** The largest stamp in the first `words[t]` words of each row of table t. */
+  latestOf(words: readonly number[]): StampMark {
+    const latest = new StampMark()
+    for (const [place, mark] of this.#stamps)
+      if (place % limits.rowWordsMax < (words[Math.floor(place / limits.rowWordsMax)] ?? 0))
+        latest.raise(mark)
+    return latest
+  }
+
+  #seeStamps({ tables }: Delta): void {
+    for (let t = 0; t < tables.length; t++) {
+      const { layout, count } = tables[t]
+      if (count === 0) continue
+      for (let word = 0; word < layout.words; word += layout.groups[word]) {
+        if (layout.kinds[word] !== WordKind.stamp) continue
+        const place = t * limits.rowWordsMax + word
+        let mark = this.#stamps.get(place)
+        if (mark === undefined) {
+          mark = new StampMark()
+          this.#stamps.set(place, mark)
+        }
+        if (mark.seeWord(tables[t], word)) this.latest.raise(mark)
+      }
+    }
+  }
+
   /** ACCUM: folds a delta whose rows exist. */
   accum(delta: Delta): void {
+    this.#seeStamps(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -154,6 +196,7 @@ export class Reference {
 
   /** LOAD, row by row: the delta's rows become exactly its words. */
   load(delta: Delta): void {
+    this.#seeStamps(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
       const stride = 2 * from.layout.words
@@ -170,6 +213,8 @@ export class Reference {
   clear(): void {
     for (const table of this.tables) table.words.fill(0)
     this.fingerprint.clear()
+    this.latest.set(noStamp)
+    this.#stamps.clear()
     this.#columns = undefined
   }
 
@@ -197,7 +242,8 @@ export class Reference {
     const { fingerprint } = this
     for (let i = 0; i < stride; i += 2) {
       if (before[i] === words[at + i] && before[i + 1] === words[at + i + 1]) continue
-      const address = low + Math.imul(i >> 1, wordStep)
+      // Beyond 32 bits it would be an object; the mixer takes it modulo 2³² anyway.
+      const address = (low + Math.imul(i >> 1, wordStep)) | 0
       const { low: lowBefore, high: highBefore } = fingerprint
       fingerprint.replace(address, high, before[i], before[i + 1], words[at + i], words[at + i + 1])
       if (columns === undefined) continue
@@ -223,7 +269,7 @@ export function digestDelta(delta: Delta, addressOf: AddressOf, into: Fingerprin
       const { low, high } = addressOf(t, table.rows[slot])
       for (let i = 0; i < stride; i += 2)
         into.replace(
-          low + Math.imul(i >> 1, wordStep),
+          (low + Math.imul(i >> 1, wordStep)) | 0,
           high,
           0,
           0,

@@ -15,19 +15,21 @@
  *
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
-import type { Delta } from '../algebra/index.ts'
+import { Delta } from '../algebra/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  DeltaDecoder,
   type DownlinkFrame,
-  decodeDelta,
   decodeDownlink,
   encodeUtf8,
   type Halves,
   type Head,
   type LentRow,
+  nearestNumber,
   Reader,
+  StampMark,
   Writer,
   writeAuth,
   writeHave,
@@ -36,8 +38,9 @@ import {
   writeRows,
   writeSubscribe,
 } from '../wire/index.ts'
-import type { StampClock } from './clock.ts'
+import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import { RowNumbers } from './row-numbers.ts'
@@ -63,7 +66,11 @@ export interface ReplicaOptions {
 
 export type ReplicaEvent =
   /** A connection is open; nothing was sent on it yet. */
-  | { readonly type: 'open' }
+  | {
+      readonly type: 'open'
+      /** The link keeps the order of messages and repeats none: then one change travels in fewer bytes. */
+      readonly isOrdered?: boolean
+    }
   | { readonly type: 'close' }
   | { readonly type: 'message'; readonly bytes: Uint8Array }
   /** Time passed: sends what is due. */
@@ -81,7 +88,7 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -138,9 +145,12 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
+  #isOrdered = false
   #stampBaseMs = 0
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
@@ -156,6 +166,13 @@ export class Replica {
   /** Frames of the log whose turn has not come, by the log number they start at. */
   readonly #early = new Map<number, LogFrame>()
   readonly #writer = new Writer()
+  readonly #decoder: DeltaDecoder
+  /** The delta of the log entry being applied. */
+  readonly #arrived: Delta
+  /** What its stamps are coded against. */
+  readonly #entryBase = new StampMark()
+  /** The stamp base of this connection, as a stamp. */
+  readonly #opening = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -163,6 +180,8 @@ export class Replica {
     this.#quietMs = this.#resendMs
     this.schema = options.schema
     this.reference = new Reference(options.schema.layouts)
+    this.#decoder = new DeltaDecoder(options.schema.layouts)
+    this.#arrived = new Delta(options.schema.layouts)
     this.#numbers = new RowNumbers(this.reference)
     this.#outbox = new Outbox(options.schema, this.#numbers, options.random32)
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
@@ -196,6 +215,11 @@ export class Replica {
   /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
   get clock(): StampClock {
     return this.#editor.clock
+  }
+
+  /** What this opening writes under: 16 bytes, drawn again after a fork. */
+  get incarnation(): Uint8Array {
+    return this.#outbox.claim.incarnation
   }
 
   get isLive(): boolean {
@@ -278,7 +302,7 @@ export class Replica {
   }
 
   #commit(nowMs: number, change: Delta): void {
-    this.#outbox.makeRoom(nowMs, change)
+    this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
@@ -288,10 +312,12 @@ export class Replica {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes one event; what follows from it is appended to `actions`. */
-  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+  step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
+        this.#isOrdered = event.isOrdered === true
         this.#attempt = 0
         this.#early.clear()
         this.#outbox.reconnect(nowMs)
@@ -310,7 +336,11 @@ export class Replica {
   }
 
   /** Seals and sends what is open, as far as the window allows. */
-  flush(nowMs: number, actions: ReplicaAction[]): void {
+  flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#flush(this.#steady.at(timeMs), actions)
+  }
+
+  #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
     if (!this.#isWritable) {
       this.#dropUnwritable(actions)
@@ -318,9 +348,9 @@ export class Replica {
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
     for (
-      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs);
+      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered);
       bytes !== undefined;
-      bytes = this.#outbox.next(nowMs, this.#stampBaseMs)
+      bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered)
     ) {
       actions.push({ type: 'send', bytes })
       this.stats.batchesSent++
@@ -343,7 +373,7 @@ export class Replica {
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
   }
@@ -359,6 +389,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
+      isOrdered: this.#isOrdered,
       claims: [this.#outbox.claim],
     })
     actions.push({ type: 'send', bytes: w.finish() })
@@ -394,7 +425,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
-      this.flush(nowMs, actions)
+      this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -412,6 +443,7 @@ export class Replica {
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
+      else if (frame.type === 'entry') this.#follow(nowMs, this.#streamOf(frame), actions)
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
@@ -453,23 +485,31 @@ export class Replica {
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
+    this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
     this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
+   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
-  #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
-      this.#outbox.addProbe()
+  #probe(heads: readonly Head[], isWelcome: boolean): void {
+    const { sealedSequence, claim } = this.#outbox
+    for (const { alias, sequence, label } of heads) {
+      if (alias !== 0) continue
+      const isShort =
+        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
+      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
+    }
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -485,6 +525,11 @@ export class Replica {
     this.lsn = 0
     this.#numbers.forget()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
+  }
+
+  #streamOf(frame: DownlinkFrame & { type: 'entry' }): LogFrame {
+    const lsn = nearestNumber(frame.lsnBits, this.lsn)
+    return { type: 'stream', lsn, entries: [{ kind: 'delta', body: frame.body }] }
   }
 
   /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
@@ -545,7 +590,10 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        const decoded = decodeDelta(reader, this.schema.layouts, this.#numbers.directory, this.#stampBaseMs)
+        this.#entryBase.set(this.#opening)
+        this.#entryBase.raise(this.reference.latest)
+        const { directory } = this.#numbers
+        const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
         this.#numbers.admit(decoded)
         this.reference.accum(decoded.delta)
@@ -581,7 +629,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = decodeDelta(reader, this.schema.layouts, directory, this.#stampBaseMs)
+    const decoded = this.#decoder.decode(reader, directory, this.#opening)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)
@@ -625,6 +673,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -646,19 +695,26 @@ export class Replica {
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
     this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
   }
 
   /**
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   *
+   * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
+   * could be taken for its own.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
     this.#outbox.rotate(nowMs)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#link = 'down'
+    const error = new AtomikError(
+      'fork',
+      'another machine, or an earlier hub, holds another history of this client',
+    )
+    actions.push({ type: 'fail', error, fatal: false })
   }
 }
 

@@ -36,8 +36,15 @@ export class RowNumbers {
       rowNamed: (table, key) => reference.tables[table].find(key),
       rowCount: table => reference.tables[table].count,
       knownRows: table => this.#rowOf[table].length,
+      hasLiterals: false,
+      hasNumber: (table, row) => this.#numberOf[table].has(row),
     }
-    this.unnumbered = { ...this.directory, rowNumbered: () => -1, knownRows: () => 0 }
+    this.unnumbered = {
+      ...this.directory,
+      rowNumbered: () => -1,
+      knownRows: () => 0,
+      hasNumber: () => false,
+    }
     this.names = {
       numberOf: (table, row) => this.#numberOf[table].get(row) ?? -1,
       keyOf: (table, row) => reference.tables[table].keys[row],

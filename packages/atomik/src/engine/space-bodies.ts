@@ -5,10 +5,12 @@
 import { Delta } from '../algebra/index.ts'
 import {
   type DecodedDelta,
-  decodeDelta,
-  encodeDelta,
+  DeltaDecoder,
+  DeltaEncoder,
   Reader,
   type RowDirectory,
+  type Stamp,
+  StampMark,
   Writer,
 } from '../wire/index.ts'
 import type { Reference } from './reference.ts'
@@ -26,7 +28,9 @@ export class SpaceBodies {
   readonly #reference: Reference
   readonly #store: SpaceStore
   readonly #log: SpaceLog
-  readonly #stampBaseMs: number
+  /** Before any stamp is known: the base of folds and snapshots. */
+  readonly #opening: Stamp
+  readonly #encoder = new DeltaEncoder()
   readonly #w = new Writer()
   #last:
     | { readonly from: number; readonly lsn: number; readonly view: string; readonly made: CatchUp }
@@ -36,24 +40,24 @@ export class SpaceBodies {
     this.#reference = reference
     this.#store = store
     this.#log = log
-    this.#stampBaseMs = stampBaseMs
+    this.#opening = new StampMark(stampBaseMs)
   }
 
-  /** A batch that was just applied, as readers of the whole schema get it: rows by number, those it created with their key. */
-  relay({ delta, named }: DecodedDelta): Uint8Array {
+  /** A batch that was just applied, as readers of the whole schema get it: rows by number, those it created with their key; stamps against `base`. */
+  relay({ delta, named }: DecodedDelta, base: Stamp): Uint8Array {
     const created = delta.tables.map(() => 0)
     for (const { table, isNew } of named) if (isNew) created[table]++
-    return this.#encode(delta, table => this.#reference.tables[table].count - created[table])
+    return this.#encode(delta, table => this.#reference.tables[table].count - created[table], base)
   }
 
   /** The part of an accepted delta that a view sees, as its readers get it; undefined when it sees nothing of it. */
-  part(view: View, { delta, named }: DecodedDelta): Uint8Array | undefined {
+  part(view: View, { delta, named }: DecodedDelta, base: Stamp): Uint8Array | undefined {
     const part = view.restrict(delta)
     const isSeen = part.tables.some(table => {
       for (let slot = 0; slot < table.count; slot++) if (!table.isZero(slot)) return true
       return false
     })
-    return isSeen ? this.relay({ delta: part, named }) : undefined
+    return isSeen ? this.relay({ delta: part, named }, base) : undefined
   }
 
   /** Everything from `from` to `lsn`, the present: the fold of the log or the rows changed since, whichever is smaller. */
@@ -63,10 +67,10 @@ export class SpaceBodies {
     const known = (table: number) => this.#store.rowsAt(table, from)
     let made: CatchUp = {
       type: 'snapshot',
-      body: this.#encode(view.restrict(this.#store.changedSince(from)), known),
+      body: this.#encode(view.restrict(this.#store.changedSince(from)), known, this.#opening),
     }
     if (from >= this.#log.from) {
-      const fold = this.#encode(view.restrict(this.#fold(from, lsn)), known)
+      const fold = this.#encode(view.restrict(this.#fold(from, lsn)), known, this.#opening)
       if (fold.length < made.body.length) made = { type: 'fold', body: fold }
     }
     this.#last = { from, lsn, view: view.key, made }
@@ -75,11 +79,23 @@ export class SpaceBodies {
 
   #fold(from: number, lsn: number): Delta {
     const sum = new Delta(this.#layouts)
+    const arrived = new Delta(this.#layouts)
+    const decoder = new DeltaDecoder(this.#layouts)
     const known = this.#layouts.map((_, table) => this.#store.rowsAt(table, from))
+    const { tables } = this.#reference
+    const directory: RowDirectory = {
+      rowNumbered: (_table, number) => number,
+      rowNamed: (table, key) => tables[table].find(key),
+      rowCount: table => tables[table].count,
+      knownRows: table => known[table],
+      hasLiterals: false,
+      hasNumber: (table, row) => row < known[table],
+    }
     for (let at = from; at < lsn; at++) {
       const entry = this.#log.after(at)
       if (entry.refused !== undefined) continue
-      const { delta, named } = this.#decode(entry.body, table => known[table])
+      const reader = new Reader(entry.body)
+      const { delta, named } = decoder.decode(reader, directory, entry.base, arrived)
       for (const { table } of named) known[table]++
       sum.fold(delta)
     }
@@ -90,24 +106,14 @@ export class SpaceBodies {
     return this.#reference.tables.map(({ layout }) => layout)
   }
 
-  #decode(body: Uint8Array, knownRows: (table: number) => number): DecodedDelta {
-    const directory: RowDirectory = {
-      rowNumbered: (_table, number) => number,
-      rowNamed: (table, key) => this.#reference.tables[table].find(key),
-      rowCount: table => this.#reference.tables[table].count,
-      knownRows,
-    }
-    return decodeDelta(new Reader(body), this.#layouts, directory, this.#stampBaseMs)
-  }
-
-  #encode(delta: Delta, knownRows: (table: number) => number): Uint8Array {
+  #encode(delta: Delta, knownRows: (table: number) => number, base: Stamp): Uint8Array {
     const names = {
       numberOf: (_table: number, row: number) => row,
       keyOf: (table: number, row: number) => this.#reference.tables[table].keys[row],
       knownRows,
     }
     this.#w.reset()
-    encodeDelta(this.#w, delta, names, this.#stampBaseMs)
+    this.#encoder.encode(this.#w, delta, names, base)
     return this.#w.finish()
   }
 }

@@ -230,9 +230,10 @@ function readRow(r: Reader, words: number): StoredRow {
   const changed = r.varint(Number.MAX_SAFE_INTEGER, 'change')
   const key = r.text(limits.keyBytesMax, 'key')
   const halves = new Int32Array(2 * words)
-  // A row written before fields were appended ends earlier.
+  // A row written before fields were appended ends earlier, and words of 0 at the end take no bytes.
+  r.beginSpans()
   for (let i = 0; i < halves.length && !r.done; i += 2) {
-    r.word()
+    r.span()
     halves[i] = r.low
     halves[i + 1] = r.high
   }

@@ -1,6 +1,6 @@
 /** What a space knows of a connected client: what it speaks for, what it sees, and how far it was told. */
 import type { RowLayout } from '../algebra/index.ts'
-import type { UplinkFrame } from '../wire/index.ts'
+import type { StampMark, UplinkFrame } from '../wire/index.ts'
 import type { IncarnationHead } from './heads.ts'
 import type { Grant } from './space-judge.ts'
 import type { View } from './space-view.ts'
@@ -13,6 +13,10 @@ export interface Claimed {
   readonly claim: number
   /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
   chain: number
+  /** The client went on from `chain` in another way than the head: what the head holds beyond is not its own. */
+  isForked: boolean
+  /** The largest stamp in the batches of the chain on this connection: what the next one's are coded against. */
+  readonly mark: StampMark
   /** When we last asked for a repetition. */
   askedAtMs: number
   /** Batches that came before their turn, by `from`. */
@@ -23,6 +27,8 @@ export interface Connection {
   readonly id: number
   readonly attempt: number
   readonly grant: Grant
+  /** The link keeps order: short frames may be used. */
+  readonly isOrdered: boolean
   /** Layouts its batches are read by: its own where it knows more than is stored. */
   layouts: readonly RowLayout[]
   /** Words a row of each table has there, and what follows for what it sees. */

@@ -106,7 +106,8 @@ export function writeRow(
   w.varint(born)
   w.varint(changed)
   w.text(key)
-  for (let half = 0; half < halves; half += 2) w.word(words[at + half], words[at + half + 1])
+  w.beginSpans()
+  for (let half = 0; half < halves; half += 2) w.span(words[at + half], words[at + half + 1])
 }
 
 function readHalves(r: Reader): Halves {

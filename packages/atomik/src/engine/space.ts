@@ -13,21 +13,25 @@
  * (space-log.ts), bodies for readers (space-bodies.ts), judging (space-judge.ts), older schemas (space-view.ts), records
  * (space-store.ts).
  */
-import { type Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
+import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
-  decodeDelta,
+  DeltaDecoder,
   encodeUtf8,
   type Halves,
   type Head,
+  nearestNumber,
   Reader,
   type RowDirectory,
+  type Stamp,
+  StampMark,
   type StreamEntry,
   type UplinkFrame,
   Writer,
   writeAck,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -35,9 +39,11 @@ import {
   writeStream,
   writeWelcome,
 } from '../wire/index.ts'
+import { SteadyClock } from './clock.ts'
 import type { IncarnationHead } from './heads.ts'
 import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
+import { objectionToPages } from './region.ts'
 import { SpaceBodies } from './space-bodies.ts'
 import { HeadTable } from './space-heads.ts'
 import type { SpaceImage } from './space-image.ts'
@@ -123,6 +129,9 @@ export class Space {
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
+  #timeMs: number
   readonly #connections = new Map<number, Connection>()
   /** The views of readers who see a part, each once. */
   #partViews: readonly View[] = []
@@ -135,6 +144,8 @@ export class Space {
   #durableParts = new Map<string, Halves>()
   #stagedParts = new Map<string, Halves>()
   readonly #w = new Writer()
+  /** How batches were read last, and the delta being judged. */
+  #decoding: { layouts: readonly RowLayout[]; decoder: DeltaDecoder; into: Delta }
 
   /** A space as its store has it, or a new one. @param nowMs becomes the base of stamps in this opening */
   constructor(
@@ -148,12 +159,15 @@ export class Space {
     this.#schema = schema
     this.#whole = wholeOf(schema)
     this.#options = options
+    const { layouts } = schema
+    this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
     this.reference = image?.reference ?? new Reference(schema.layouts)
     this.#heads = new HeadTable(name, image?.heads ?? new Map(), options.recall)
     this.lsn = image?.lsn ?? 0
     this.durableLsn = this.lsn
     this.#log = new SpaceLog(this.lsn)
     this.#stampBaseMs = nowMs
+    this.#timeMs = nowMs
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
@@ -196,6 +210,12 @@ export class Space {
       yield { connection: c.id, lag: this.durableLsn - c.have, congested: c.congested }
   }
 
+  /** Takes note of the time of day; returns the time that timers see, which nobody sets back. */
+  #passed(timeMs: number): number {
+    this.#timeMs = timeMs
+    return this.#steady.at(timeMs)
+  }
+
   #digest(): Halves {
     return { low: this.reference.fingerprint.low, high: this.reference.fingerprint.high }
   }
@@ -210,12 +230,13 @@ export class Space {
    * somebody else opened, `storage` when a head on disk is damaged; nothing has changed then
    */
   subscribe(
-    nowMs: number,
+    timeMs: number,
     connection: number,
     frame: UplinkFrame & { type: 'subscribe' },
     access: boolean | Grant,
     actions: SpaceAction[],
   ): void {
+    const nowMs = this.#passed(timeMs)
     const grant = typeof access === 'boolean' ? openGrants[access ? 'all' : 'none'] : access
     const theirs = Schema.decode(frame.schema)
     const joined = this.#schema.join(theirs)
@@ -235,13 +256,22 @@ export class Space {
       const head = heads[i]
       this.#heads.keep(head)
       const chain = head.knows(sequence, label) ? sequence : -1
-      return { head, claim: sequence, chain, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      return {
+        head,
+        claim: sequence,
+        chain,
+        isForked: false,
+        mark: new StampMark(this.#stampBaseMs),
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
+      }
     })
     const widths = theirs.layouts.map(({ words }) => words)
     const reader: Connection = {
       id: connection,
       attempt: frame.attempt,
       grant,
+      isOrdered: frame.isOrdered,
       layouts: joined === this.#schema ? this.#schema.layouts : joined.layouts,
       widths,
       view: new View(this.#schema.layouts, widths),
@@ -317,7 +347,8 @@ export class Space {
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
-  congestion(nowMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+  congestion(timeMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined || reader.congested === congested) return
     reader.congested = congested
@@ -328,12 +359,13 @@ export class Space {
    * A frame from a subscribed client.
    * @throws AtomikError when its bytes make no sense; the connection should be closed, nothing was applied
    */
-  receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+  receive(timeMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
-    if (frame.type === 'batch') {
-      this.#batch(nowMs, reader, frame, actions)
+    if (frame.type === 'batch' || frame.type === 'change') {
+      this.#batch(nowMs, reader, frame.type === 'batch' ? frame : batchOf(reader, frame), actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -346,7 +378,8 @@ export class Space {
   }
 
   /** Time passed: tells readers that may have lost the end of the stream where it stands. */
-  tick(nowMs: number, actions: SpaceAction[]): void {
+  tick(timeMs: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     for (const reader of this.#connections.values()) {
       if (reader.congested || nowMs - reader.lastSentAtMs < heartbeatMs) continue
       const idle = reader.have === this.durableLsn && reader.ackedLsn === this.durableLsn
@@ -377,12 +410,11 @@ export class Space {
   }
 
   #headsOf(reader: Connection): Head[] {
-    return reader.claims.map(({ head }, alias) => ({
-      alias,
-      sequence: head.head.sequence,
-      label: head.head.label,
-      refused: head.refusals(),
-    }))
+    return reader.claims.map(({ head, chain, isForked }, alias) => {
+      // Of a head that parted from the reader only what lies before is the reader's.
+      const { sequence, label } = (isForked ? head.bound(chain) : undefined) ?? head.head
+      return { alias, sequence, label, refused: head.refusals() }
+    })
   }
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -444,48 +476,61 @@ export class Space {
       return false
     }
     const at = head.bound(frame.from)
-    assert(at !== undefined, 'the bound a chain stands on is remembered')
-    const decoded = this.#decode(frame, reader.layouts)
+    if (at === undefined) {
+      // It lay idle while a copy of it moved the head so far on that the bound was forgotten.
+      this.#strand(reader, claimed, actions)
+      return false
+    }
+    const decoded = this.#decode(frame, reader.layouts, claimed.mark)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
     if (claimed.chain < head.head.sequence) {
       const known = head.bound(frame.to)
       if (known === undefined || !sameLabel(known.label, label)) {
         this.#fork(reader, claimed, claimed.chain, actions)
+        // It can settle what lies before only when the log goes on.
+        claimed.isForked = true
+        this.#feed(nowMs, reader, actions)
         return false
       }
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
+      claimed.mark.see(decoded.delta)
       return true
     }
     if (!head.hasRoom) {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused = objectionTo(decoded, {
-      grant: reader.grant,
-      stampMsMax: nowMs + (this.#options.skewMsMax ?? 10 * 60_000),
-      stored: this.#whole,
-      ownerOf: (table, row) => this.#store.ownerOf(table, row),
-    })
+    const refused =
+      objectionTo(decoded, {
+        grant: reader.grant,
+        stampMsMax: this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000),
+        stored: this.#whole,
+        ownerOf: (table, row) => this.#store.ownerOf(table, row),
+      }) ?? objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
+    claimed.mark.see(decoded.delta)
     this.lsn++
     this.#store.stageHead(head)
     let body: Uint8Array = emptyBody
-    const parts = new Map<string, Uint8Array | undefined>()
+    const base = this.#baseFor(this.#whole)
+    const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
     if (refused === undefined) {
       const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
+      const bases = this.#partViews.map(view => this.#baseFor(view))
       this.#apply(stored, reader.grant)
       this.#store.stageRows(stored.delta, this.lsn)
-      body = this.#bodies.relay(stored)
-      for (const view of this.#partViews) parts.set(view.key, this.#bodies.part(view, stored))
+      body = this.#bodies.relay(stored, base)
+      for (const [i, view] of this.#partViews.entries())
+        parts.set(view.key, this.#bodies.part(view, stored, bases[i]))
       this.stats.batchesAccepted++
       this.stats.changesAccepted += frame.to - frame.from
     } else {
       this.stats.batchesRefused++
     }
-    this.#log.push({ author: head.name, to: frame.to, refused, body, parts })
+    this.#log.push({ author: head.name, to: frame.to, refused, body, base, parts })
     return true
   }
 
@@ -530,9 +575,19 @@ export class Space {
     actions.push({ type: 'close', connection: reader.id, code: 'fork' })
   }
 
-  #decode(frame: Batch, layouts: readonly RowLayout[]): DecodedDelta {
+  /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
+  #baseFor(view: View): Stamp {
+    const base = new StampMark(this.#stampBaseMs)
+    base.raise(view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
+    return base
+  }
+
+  #decode(frame: Batch, layouts: readonly RowLayout[], base: Stamp): DecodedDelta {
     const reader = new Reader(frame.body)
-    const decoded = decodeDelta(reader, layouts, this.#directory, this.#stampBaseMs)
+    if (this.#decoding.layouts !== layouts)
+      this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
+    const { decoder, into } = this.#decoding
+    const decoded = decoder.decode(reader, this.#directory, base, into)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     return decoded
   }
@@ -573,8 +628,10 @@ export class Space {
     rowNumbered: (table, number) => (number < (this.reference.tables[table]?.count ?? 0) ? number : -1),
     rowNamed: (table, key) => this.reference.tables[table]?.find(key) ?? -1,
     rowCount: table => this.reference.tables[table]?.count ?? 0,
+    knownRows: table => this.reference.tables[table]?.count ?? 0,
     // A client never introduces numbers: an unknown one is refused, not taken for a new row.
-    knownRows: () => Number.MAX_SAFE_INTEGER,
+    hasLiterals: true,
+    hasNumber: () => false,
   }
 
   // ── durability and fan-out ──────────────────────────────────────────────────────────────────────────────────────
@@ -591,7 +648,8 @@ export class Space {
   }
 
   /** The commit up to `lsn` is durable: now it may be told. */
-  committed(nowMs: number, lsn: number, actions: SpaceAction[]): void {
+  committed(timeMs: number, lsn: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     this.#committing = false
     this.durableLsn = lsn
     this.#durableDigest = this.#stagedDigest
@@ -613,7 +671,8 @@ export class Space {
       const behind = this.durableLsn - reader.cursor
       if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
         // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
+          return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -646,9 +705,10 @@ export class Space {
       // Made before this view had a reader: a fold or snapshot is next.
       if (!view.isWhole && entry.refused === undefined && !entry.parts.has(view.key)) break
       const alias = reader.claims.findIndex(({ head }) => head.name === entry.author)
-      if (alias >= 0 && reader.claims[alias].chain < entry.to) break
+      const own = alias < 0 ? undefined : reader.claims[alias]
+      if (own !== undefined && own.chain < entry.to && !own.isForked) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (alias >= 0 && entry.to > reader.claims[alias].claim)
+      if (own !== undefined && entry.to > own.claim && entry.to <= own.chain)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }
@@ -665,7 +725,9 @@ export class Space {
     if (entries.length === 0) return false
     const w = this.#w
     w.reset()
-    writeStream(w, first, entries)
+    if (reader.isOrdered && entries.length === 1 && entries[0].kind === 'delta')
+      writeEntry(w, first, entries[0].body)
+    else writeStream(w, first, entries)
     this.#send(nowMs, reader, w.finish(), actions)
     this.stats.streamFrames++
     return true
@@ -701,3 +763,12 @@ function wholeOf({ layouts }: Schema): View {
 }
 
 const emptyBody = new Uint8Array(0)
+const noParts = new Map<string, Uint8Array | undefined>()
+
+/** The batch a short frame stands for, by how far its connection's chain is. */
+function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): Batch {
+  if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
+  if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
+  const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))
+  return { type: 'batch', alias: 0, from, to: from + 1, salt: undefined, body: frame.body }
+}

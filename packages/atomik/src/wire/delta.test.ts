@@ -25,7 +25,9 @@ import { WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { array, bits, counter, type Field, flag, register, Schema, table, toggle } from '../schema/index.ts'
-import { decodeDelta, encodeDelta, namesByKey } from './delta.ts'
+import { decodeDelta } from './decode.ts'
+import { namesByKey } from './delta.ts'
+import { encodeDelta } from './encode.ts'
 import { Reader } from './reader.ts'
 import { Writer } from './writer.ts'
 
@@ -125,7 +127,7 @@ function encode(
   const { layouts } = Schema.decode(new TextEncoder().encode(schema))
   const { delta, keys } = deltaOf(layouts, known, rows)
   const w = new Writer()
-  encodeDelta(w, delta, namesFor(naming, known, keys), base)
+  encodeDelta(w, delta, namesFor(naming, known, keys), { ms: base, count: 0 })
   return w.finish()
 }
 
@@ -166,11 +168,11 @@ describe('a delta', () => {
     const { layouts } = new Schema({ c: table({ n: counter() }) })
     const { delta, keys } = deltaOf(layouts, [], [{ table: 0, key: 'a', words: { 1: '0x1' } }])
     const w = new Writer()
-    encodeDelta(w, delta, namesFor('key', [], keys), 0)
+    encodeDelta(w, delta, namesFor('key', [], keys), { ms: 0, count: 0 })
     const before = hexBytes(w.finish())
     delta.tables[0].open(7)
     w.reset()
-    encodeDelta(w, delta, namesFor('key', [], keys), 0)
+    encodeDelta(w, delta, namesFor('key', [], keys), { ms: 0, count: 0 })
     expect(hexBytes(w.finish())).toBe(before)
   })
 
@@ -186,19 +188,17 @@ describe('a delta', () => {
     )
   })
 
-  it('costs few bytes: a counter of a known row in 8, its stamp once for all registers of a change', () => {
+  it('costs few bytes: a counter of a known row in 3, one register more in 2', () => {
     const input = {
-      schema: 'c(n:counter,a:u8,b:u8)\n',
+      schema: 'c(n:counter,a:u8,b:u8,c:u8)\n',
       stampBaseMs: 0,
       naming: 'uplink',
       known: [['x']],
     } as const
-    expect(encode(input, [{ table: 0, key: 'x', words: { 1: '0x1' } }]).length).toBe(8)
-    const one = encode(input, [{ table: 0, key: 'x', words: { 2: '0x50000', 3: '0x1' } }])
-    const two = encode(input, [
-      { table: 0, key: 'x', words: { 2: '0x50000', 3: '0x1', 4: '0x50000', 5: '0x1' } },
-    ])
-    expect(two.length - one.length).toBe(3)
+    expect(encode(input, [{ table: 0, key: 'x', words: { 1: '0x1' } }]).length).toBe(3)
+    const of = (words: Record<string, string>) => encode(input, [{ table: 0, key: 'x', words }]).length
+    const two = { 2: '0x50000', 3: '0x1', 4: '0x50000', 5: '0x1' }
+    expect(of({ ...two, 6: '0x50000', 7: '0x1' }) - of(two)).toBe(2)
   })
 })
 
@@ -234,20 +234,28 @@ describe('limits', () => {
   /** Rows of 4,096 words with one bit set each: 8 bytes name 32 kB. */
   const narrow = (rows: number) => {
     const w = new Writer()
-    w.varint(1)
     w.varint(0)
     w.varint(1)
-    w.varint(rows)
-    for (let row = 0; row < rows; row++) {
-      w.text(String(row).padStart(6, '0'))
-      w.varint(1)
-      w.varint(1)
-      w.word(1, 0)
-    }
+    w.varint(1)
+    w.varint(3)
+    w.varint(rows - 2)
+    w.varint(2)
+    w.varint(0)
+    for (let row = 0; row < rows; row++) w.text(String(row).padStart(6, '0'))
+    w.beginSpans()
+    for (let row = 0; row < rows; row++) w.span(1, 0)
     return w.finish()
   }
-  const none = { rowNumbered: () => -1, rowNamed: () => -1, rowCount: () => 0, knownRows: () => 0 }
-  const read = (bytes: Uint8Array) => decodeDelta(new Reader(bytes), wide.layouts, none, 0)
+  const none = {
+    rowNumbered: () => -1,
+    rowNamed: () => -1,
+    rowCount: () => 0,
+    knownRows: () => 0,
+    hasLiterals: true,
+    hasNumber: () => false,
+  }
+  const zero = { ms: 0, count: 0 }
+  const read = (bytes: Uint8Array) => decodeDelta(new Reader(bytes), wide.layouts, none, zero)
 
   it('takes deltaWordsMax words and refuses one row more', () => {
     expect(read(narrow(rowsMax)).delta.rowCount).toBe(rowsMax)
@@ -262,7 +270,12 @@ describe('limits', () => {
 
   it('believes no count: what is announced and not there costs no memory', () => {
     const before = process.memoryUsage().arrayBuffers
-    const claims = ['010001 80808002', '0100 80808004', '0100 81808004', '010001 01 0161 8040 8020']
+    const claims = [
+      '000101 03feff7f',
+      '000101 03feffff01 0200',
+      '000101 03fe3f 0200 0161',
+      '000101 02 0201fe1f 0161',
+    ]
     for (const claim of claims) expect(() => read(parseBytes(claim.replaceAll(' ', '')))).toThrow(AtomikError)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
   })
@@ -276,8 +289,8 @@ describe('limits', () => {
       w,
       delta,
       namesByKey(() => longest),
-      0,
+      zero,
     )
-    expect(decodeDelta(new Reader(w.finish()), layouts, none, 0).named[0].key).toBe(longest)
+    expect(decodeDelta(new Reader(w.finish()), layouts, none, zero).named[0].key).toBe(longest)
   })
 })

@@ -11,7 +11,7 @@ import { Reader } from './reader.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 
-export const wireVersion = 1
+export const wireVersion = 2
 /** "ATMK" as a little-endian u32: the first bytes a client sends. */
 const magic = 0x4b4d_5441
 
@@ -33,6 +33,21 @@ export const FrameType = {
   error: 23,
   lack: 24,
 } as const
+
+/**
+ * Frame types from 128 on are the short form of what is sent most: one change to the hub, from 192 on one log entry from it, and
+ * nothing else in the message. The low 6 bits are those of its number; the rest is the delta.
+ */
+const shortUplink = 128
+const shortDownlink = 192
+const shortNumbers = 64
+
+/** The number that ends in these 6 bits and lies nearest to `near`: what a short frame leaves out. */
+export function nearestNumber(bits: number, near: number): number {
+  const ahead = (((bits - near) % shortNumbers) + shortNumbers) % shortNumbers
+  const number = ahead < shortNumbers / 2 ? near + ahead : near + ahead - shortNumbers
+  return number < 0 ? number + shortNumbers : number
+}
 
 /** Error codes that travel, by number. Their order is part of the format. */
 // biome-ignore format: one list, in wire order
@@ -76,6 +91,8 @@ export type UplinkFrame =
       /** Epoch and log number the client's reference stands at; 0 and 0 when it has none. */
       readonly epoch: Halves
       readonly lsn: number
+      /** The link keeps the order of messages and repeats none: short frames may be used on it, both ways. */
+      readonly isOrdered: boolean
       readonly claims: readonly Claim[]
     }
   | {
@@ -88,6 +105,8 @@ export type UplinkFrame =
       readonly salt: Halves | undefined
       readonly body: Uint8Array
     }
+  /** One change of alias 0 under the salt in force, after the change whose number ends in these 6 bits. */
+  | { readonly type: 'change'; readonly fromBits: number; readonly body: Uint8Array }
   | {
       readonly type: 'have'
       readonly lsn: number
@@ -129,6 +148,8 @@ export type DownlinkFrame =
       readonly heads: readonly Head[]
     }
   | { readonly type: 'stream'; readonly lsn: number; readonly entries: readonly StreamEntry[] }
+  /** A stream of one delta, after the log number that ends in these 6 bits. */
+  | { readonly type: 'entry'; readonly lsnBits: number; readonly body: Uint8Array }
   | {
       /** `fold`: one delta from `lsn` to `toLsn`. `snapshot`: the rows changed since `lsn`, whole, to replace. */
       readonly type: 'fold' | 'snapshot'
@@ -171,6 +192,7 @@ export function writeSubscribe(
     schema: Uint8Array
     epoch: Halves
     lsn: number
+    isOrdered: boolean
     claims: readonly Claim[]
   },
 ): void {
@@ -181,6 +203,7 @@ export function writeSubscribe(
   w.bytes(frame.schema)
   w.u64(frame.epoch.low, frame.epoch.high)
   w.varint(frame.lsn)
+  w.u8(frame.isOrdered ? 1 : 0)
   w.varint(frame.claims.length)
   for (const claim of frame.claims) {
     w.bytes(claim.incarnation)
@@ -200,6 +223,12 @@ export function writeBatch(
   if (frame.salt !== undefined) w.u64(frame.salt.low, frame.salt.high)
   w.varint(frame.body.length)
   w.bytes(frame.body)
+}
+
+/** The short form of a batch of one change, of alias 0, without a new salt. Nothing may follow it in its message. */
+export function writeChange(w: Writer, from: number, body: Uint8Array): void {
+  w.u8(shortUplink + (from % shortNumbers))
+  w.bytes(body)
 }
 
 export function writeHave(
@@ -229,7 +258,8 @@ export function writeRows(w: Writer, rows: readonly LentRow[]): void {
     w.varint(row)
     w.text(key)
     w.varint(words.length)
-    for (const { low, high } of words) w.word(low, high)
+    w.beginSpans()
+    for (const { low, high } of words) w.span(low, high)
   }
 }
 
@@ -272,6 +302,12 @@ export function writeStream(w: Writer, lsn: number, entries: readonly StreamEntr
       if (entry.kind === 'refused') writeErrorCode(w, entry.code)
     }
   }
+}
+
+/** The short form of a stream of one delta. Nothing may follow it in its message. */
+export function writeEntry(w: Writer, lsn: number, body: Uint8Array): void {
+  w.u8(shortDownlink + (lsn % shortNumbers))
+  w.bytes(body)
 }
 
 export function writeFold(
@@ -389,6 +425,8 @@ function decodeFrames<Frame>(message: Uint8Array, read: (r: Reader) => Frame): F
 function readUplink(r: Reader): UplinkFrame {
   const start = r.position
   const type = r.u8()
+  if (type >= shortUplink && type < shortDownlink)
+    return { type: 'change', fromBits: type - shortUplink, body: readRest(r) }
   switch (type) {
     case FrameType.hello: {
       if (r.u32() !== magic) r.fail('malformed', 'not an ATOMiK client', start)
@@ -407,6 +445,7 @@ function readUplink(r: Reader): UplinkFrame {
       const schema = r.bytes(r.varint(limits.schemaBytesMax, 'bytes in a schema'))
       const epoch = readHalves(r)
       const lsn = r.varint(sequenceMax, 'log number')
+      const isOrdered = readFlag(r, 'ordered')
       const claims: Claim[] = []
       for (let count = r.varint(limits.incarnationsMax, 'incarnations'); count > 0; count--) {
         const incarnation = r.bytes(16)
@@ -415,7 +454,7 @@ function readUplink(r: Reader): UplinkFrame {
         const sequence = r.varint(sequenceMax, 'sequence')
         claims.push({ incarnation, sequence, label: readHalves(r) })
       }
-      return { type: 'subscribe', attempt, space, schema, epoch, lsn, claims }
+      return { type: 'subscribe', attempt, space, schema, epoch, lsn, isOrdered, claims }
     }
     case FrameType.batch: {
       const head = r.varint(limits.incarnationsMax * 2 - 1, 'alias')
@@ -446,10 +485,12 @@ function readUplink(r: Reader): UplinkFrame {
         const key = r.text(limits.keyBytesMax, 'bytes in a row key')
         if (key === '') r.fail('malformed', 'an empty row key', keyStart)
         const words: Halves[] = []
+        r.beginSpans()
         for (let more = r.varint(limits.rowWordsMax, 'words in a row'); more > 0; more--) {
-          r.word()
+          r.span()
           words.push({ low: r.low, high: r.high })
         }
+        r.endSpans()
         rows.push({ table, row, key, words })
       }
       return { type: 'rows', rows }
@@ -462,6 +503,7 @@ function readUplink(r: Reader): UplinkFrame {
 function readDownlink(r: Reader): DownlinkFrame {
   const start = r.position
   const type = r.u8()
+  if (type >= shortDownlink) return { type: 'entry', lsnBits: type - shortDownlink, body: readRest(r) }
   switch (type) {
     case FrameType.welcome: {
       const attempt = r.varint(sequenceMax, 'attempt')
@@ -525,6 +567,12 @@ function readDownlink(r: Reader): DownlinkFrame {
     default:
       return r.fail('malformed', `frame type ${type} is not one a hub sends`, start)
   }
+}
+
+/** The delta of a short frame: all that is left of the message. */
+function readRest(r: Reader): Uint8Array {
+  if (r.done) r.fail('truncated', 'expected a delta, found nothing')
+  return r.bytes(r.remaining)
 }
 
 function readHeads(r: Reader): Head[] {

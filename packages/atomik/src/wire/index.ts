@@ -1,13 +1,7 @@
 /** The wire format: canonical encoders and total decoders. Knows deltas and frames, nothing of replicas. */
-export {
-  type DecodedDelta,
-  decodeDelta,
-  encodeDelta,
-  type NamedRow,
-  namesByKey,
-  type RowDirectory,
-  type RowNames,
-} from './delta.ts'
+export { DeltaDecoder, decodeDelta } from './decode.ts'
+export { type DecodedDelta, type NamedRow, namesByKey, type RowDirectory, type RowNames } from './delta.ts'
+export { DeltaEncoder, encodeDelta } from './encode.ts'
 export {
   type Claim,
   type DownlinkFrame,
@@ -18,12 +12,15 @@ export {
   type Halves,
   type Head,
   type LentRow,
+  nearestNumber,
   type StreamEntry,
   type UplinkFrame,
   wireVersion,
   writeAck,
   writeAuth,
   writeBatch,
+  writeChange,
+  writeEntry,
   writeError,
   writeFold,
   writeFork,
@@ -49,5 +46,6 @@ export {
   writeMesh,
 } from './mesh.ts'
 export { Reader } from './reader.ts'
+export { type Stamp, StampMark } from './stamp.ts'
 export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
 export { Writer } from './writer.ts'

@@ -15,11 +15,11 @@ import {
 } from '../../../../spec/vectors/generate-frames.ts'
 import { formatRefused, type RefusedCase } from '../../../../spec/vectors/generate-refused.ts'
 import { hexBytes, hexHalves, hexWord, parseBytes, parseHalves } from '../../../../spec/vectors/text.ts'
-import { type RowLayout, WordKind } from '../algebra/index.ts'
+import { Delta, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
-import { limits } from '../limits.ts'
 import { Schema } from '../schema/index.ts'
-import { decodeDelta, encodeDelta, namesByKey } from './delta.ts'
+import { decodeDelta } from './decode.ts'
+import { encodeDelta } from './encode.ts'
 import { decodeDownlink, decodeUplink, errorCodes, FrameType } from './frames.ts'
 import { Reader } from './reader.ts'
 import { encodeUtf8 } from './utf8.ts'
@@ -30,7 +30,7 @@ const text = (name: string) => readFileSync(path(name), 'utf8')
 
 interface Codec {
   varints: { value: string; bytes: string }[]
-  words: { value: string; bytes: string }[]
+  spans: { values: string[]; bytes: string }[]
   texts: { text: string; bytes: string }[]
   deltas: DeltaCase[]
 }
@@ -58,14 +58,21 @@ describe('codec.json', () => {
     expect(hexBytes(w.finish())).toBe(bytes)
   })
 
-  it.each(codec.words)('word $value is $bytes', ({ value, bytes }) => {
+  it.each(codec.spans)('words $values are $bytes', ({ values, bytes }) => {
     const r = new Reader(parseBytes(bytes))
-    r.word()
-    expect(hexHalves(r)).toBe(value)
+    r.beginSpans()
+    for (const value of values) {
+      r.span()
+      expect(hexHalves(r)).toBe(value)
+    }
+    r.endSpans()
     expect(r.done).toBe(true)
-    const { low, high } = parseHalves(value)
     const w = new Writer()
-    w.word(low, high)
+    w.beginSpans()
+    for (const value of values) {
+      const { low, high } = parseHalves(value)
+      w.span(low, high)
+    }
     expect(hexBytes(w.finish())).toBe(bytes)
   })
 
@@ -83,7 +90,7 @@ describe('codec.json', () => {
     expect(rowsOf(decoded, one.known)).toEqual(sortRows(one.rows))
     const { delta, keys } = deltaOf(Schema.decode(encodeUtf8(one.schema)).layouts, one.known, one.rows)
     const w = new Writer()
-    encodeDelta(w, delta, namesFor(one.naming, one.known, keys), one.stampBaseMs)
+    encodeDelta(w, delta, namesFor(one.naming, one.known, keys), { ms: one.stampBaseMs, count: 0 })
     expect(hexBytes(w.finish())).toBe(one.bytes)
   })
 })
@@ -95,7 +102,7 @@ describe('frames.json', () => {
 
   it('holds every type of frame', () => {
     const types = new Set(messages.flatMap(({ frames }) => frames.map(frame => (frame as Frame).type)))
-    expect([...types].sort()).toEqual(Object.keys(FrameType).sort())
+    expect([...types].sort()).toEqual([...Object.keys(FrameType), 'change', 'entry'].sort())
   })
 
   it.each(messages)('$direction: $name', ({ direction, frames, bytes }) => {
@@ -140,18 +147,24 @@ describe('bytes spelt out by hand', () => {
   }
   it('has the integers of wire.md §2', () => {
     expect(finish(w => w.varint(300))).toBe('ac02')
-    expect(finish(w => w.word(0x100, 0xff))).toBe('1201ff')
-    expect(finish(w => w.word(0, 0))).toBe('00')
+    expect(
+      finish(w => {
+        w.beginSpans()
+        w.span(0x100, 0xff)
+        w.span(0, 0)
+        for (let i = 1; i < 8; i++) w.span(i, 0)
+      }),
+    ).toBe('0c' + '010000ff' + '00' + 'ba' + '010203040506' + '01' + '07')
     expect(finish(w => w.u32(0x4b4d5441))).toBe('41544d4b')
     expect(finish(w => w.text('é'))).toBe('02c3a9')
   })
 
-  it('has a delta: one table, index 0, one literal row ATL, one last run of two words, life 1, counter −1', () => {
+  it('has a delta: the long form, one table, rows by key, the last block, a shape of two groups, ATL, life 1, counter −1', () => {
     const layouts = Schema.decode(encodeUtf8('c(n:counter)\n')).layouts
     const rows = [{ table: 0, key: 'ATL', words: { 0: '0x1', 1: '0xffffffffffffffff' } }]
     const { delta, keys } = deltaOf(layouts, [], rows)
-    expect(finish(w => encodeDelta(w, delta, namesFor('key', [], keys), 0))).toBe(
-      '01' + '00' + '01' + '01' + '0341544c' + '01' + '02' + '0101' + '0101',
+    expect(finish(w => encodeDelta(w, delta, namesFor('key', [], keys), { ms: 0, count: 0 }))).toBe(
+      '00' + '01' + '01' + '02' + '020100' + '0341544c' + '26' + '01' + '01',
     )
   })
 
@@ -185,7 +198,7 @@ describe('the specification names code that is there', () => {
   })
 
   it('has every writer and reader that wire.md names alone', () => {
-    const code = ['delta.ts', 'frames.ts']
+    const code = ['encode.ts', 'decode.ts', 'shape.ts', 'stamp.ts', 'frames.ts']
       .map(file => readFileSync(new URL(file, import.meta.url), 'utf8'))
       .join()
     const names = new Set(
@@ -199,45 +212,72 @@ describe('the specification names code that is there', () => {
 /** Written by the proofs' model: another mind's reading of the same format. */
 describe('codec-proofs.json', () => {
   type Kind = 'xor' | 'add'
+  interface ModelRow {
+    number: number
+    words: [number, string][]
+  }
+  interface ModelDelta {
+    kinds: Kind[]
+    tables: { gap: number; rows: ModelRow[] }[]
+    bytes: string
+  }
   interface Proofs {
     varints: { value: number; bytes: string }[]
-    words: { kind: Kind; value: string; bytes: string }[]
-    runs: { kinds: Kind[]; words: string[]; bytes: string }[]
-    refused: { what: string; of: 'varint' | 'word' | 'runs'; bytes: string }[]
+    words: { values: string[]; bytes: string }[]
+    deltas: ModelDelta[]
+    refused: { what: string; of: 'varint' | 'words' | 'delta'; bytes: string }[]
   }
-  const { varints, words, runs, refused: bad } = JSON.parse(text('codec-proofs.json')) as Proofs
-  /** A row of these kinds alone in a delta under the key `a`: the runs begin after six bytes. */
-  const head = '010001010161'
+  const { varints, words, deltas, refused: bad } = JSON.parse(text('codec-proofs.json')) as Proofs
+  /** The model has three tables of one layout, and every row is known by its number. */
   const layoutOf = (kinds: readonly Kind[]): RowLayout => ({
     words: kinds.length,
     kinds: Uint8Array.from(kinds, kind => WordKind[kind]),
     groups: new Uint16Array(kinds.length).fill(1),
     bits: new Uint8Array(kinds.length).fill(64),
   })
-  const none = { rowNumbered: () => -1, rowNamed: () => -1, rowCount: () => 0, knownRows: () => 0 }
-  const readRuns = (bytes: string, kinds: readonly Kind[]) => {
-    const r = new Reader(parseBytes(head + bytes))
-    const { delta } = decodeDelta(r, [layoutOf(kinds)], none, 0)
+  const layoutsFor = (kinds: readonly Kind[]) => Array<RowLayout>(3).fill(layoutOf(kinds))
+  const known = 10_000
+  const base = { ms: 0, count: 0 }
+  const directory = {
+    rowNumbered: (_: number, number: number) => number,
+    rowNamed: () => -1,
+    rowCount: () => known,
+    knownRows: () => known,
+    hasLiterals: true,
+    hasNumber: () => true,
+  }
+  const names = { numberOf: (_: number, row: number) => row, keyOf: () => '', knownRows: () => known }
+  const readDelta = (bytes: string, kinds: readonly Kind[]) => {
+    const r = new Reader(parseBytes(bytes))
+    const { delta } = decodeDelta(r, layoutsFor(kinds), directory, base)
     if (!r.done) r.fail('malformed', 'a byte after the end')
-    return Array.from({ length: kinds.length }, (_, w) =>
-      hexHalves({ low: delta.tables[0].words[2 * w], high: delta.tables[0].words[2 * w + 1] }),
-    )
+    return delta
   }
-  const writeRuns = (row: readonly string[], kinds: readonly Kind[]) => {
-    const words = Object.fromEntries(row.map((word, w) => [w, word]))
-    const { delta } = deltaOf([layoutOf(kinds)], [], [{ table: 0, key: 'a', words }])
-    const w = new Writer()
-    encodeDelta(
-      w,
-      delta,
-      namesByKey(() => 'a'),
-      0,
-    )
-    return hexBytes(w.finish()).slice(head.length)
+  const readWords = (bytes: string, count: number) => {
+    const r = new Reader(parseBytes(bytes))
+    const values: string[] = []
+    r.beginSpans()
+    for (let i = 0; i < count; i++) {
+      r.span()
+      values.push(hexHalves(r))
+    }
+    r.endSpans()
+    if (!r.done) r.fail('malformed', 'a byte after the end')
+    return values
   }
+  const plain = (delta: Delta) =>
+    delta.tables.map(({ count, rows, words, layout }) =>
+      Array.from({ length: count }, (_, slot) => ({
+        number: rows[slot],
+        words: Array.from({ length: layout.words }, (_, w): [number, string] => {
+          const at = 2 * (slot * layout.words + w)
+          return [w, hexHalves({ low: words[at], high: words[at + 1] })]
+        }).filter(([, word]) => word !== '0x0'),
+      })),
+    )
 
   it('holds cases of each kind', () => {
-    for (const list of [varints, words, runs, bad]) expect(list.length).toBeGreaterThan(0)
+    for (const list of [varints, words, deltas, bad]) expect(list.length).toBeGreaterThan(0)
   })
   it.each(varints)('varint $value is $bytes', ({ value, bytes }) => {
     const w = new Writer()
@@ -245,24 +285,44 @@ describe('codec-proofs.json', () => {
     expect(hexBytes(w.finish())).toBe(bytes)
     expect(new Reader(parseBytes(bytes)).varint(Number.MAX_SAFE_INTEGER, 'value')).toBe(value)
   })
-  it.each(words)('$kind word $value is $bytes', ({ kind, value, bytes }) => {
-    // Alone in a run, where it is not 0; a run never holds a 0.
-    if (BigInt(value) === 0n) expect(bytes).toBe('00')
-    else {
-      expect(writeRuns([value], [kind])).toBe(`0101${bytes}`)
-      expect(readRuns(`0101${bytes}`, [kind])).toEqual([value])
+  it.each(words)('words $values are $bytes', ({ values, bytes }) => {
+    const w = new Writer()
+    w.beginSpans()
+    for (const value of values) {
+      const { low, high } = parseHalves(value)
+      w.span(low, high)
     }
+    expect(hexBytes(w.finish())).toBe(bytes)
+    expect(readWords(bytes, values.length)).toEqual(values)
   })
-  it.each(runs)('runs $bytes', ({ kinds, words, bytes }) => {
-    expect(writeRuns(words, kinds)).toBe(bytes)
-    expect(readRuns(bytes, kinds)).toEqual(words)
+  it.each(deltas)('delta $bytes', ({ kinds, tables, bytes }) => {
+    const delta = new Delta(layoutsFor(kinds))
+    const meant: ModelRow[][] = delta.tables.map(() => [])
+    let index = -1
+    for (const { gap, rows } of tables) {
+      index += 1 + gap
+      meant[index] = rows
+      // Touched backwards: the order must not matter.
+      for (const { number, words } of [...rows].reverse()) {
+        const at = delta.tables[index].open(number)
+        for (const [w, value] of words) {
+          const { low, high } = parseHalves(value)
+          delta.tables[index].words[at + 2 * w] = low
+          delta.tables[index].words[at + 2 * w + 1] = high
+        }
+      }
+    }
+    const w = new Writer()
+    encodeDelta(w, delta, names, base)
+    expect(hexBytes(w.finish())).toBe(bytes)
+    expect(plain(readDelta(bytes, kinds))).toEqual(meant)
   })
   it.each(bad)('$of refused: $what, $bytes', ({ of, bytes }) => {
     expect(() => {
       const r = new Reader(parseBytes(bytes))
-      if (of === 'varint') r.varint(Number.MAX_SAFE_INTEGER, 'value')
-      else if (of === 'word') r.word()
-      else return readRuns(bytes, Array<Kind>(limits.rowWordsMax).fill('xor'))
+      if (of === 'words') return readWords(bytes, 2)
+      if (of === 'delta') return readDelta(bytes, Array<Kind>(10).fill('xor'))
+      r.varint(Number.MAX_SAFE_INTEGER, 'value')
       if (!r.done) r.fail('malformed', 'a byte after the end')
     }).toThrow(AtomikError)
   })

@@ -2,20 +2,48 @@
  * Appends to a buffer that grows and is reused. The integers of the format:
  *
  *   varint   7 bits a byte, least significant first, high bit = more follow; shortest form only; below 2^53
- *   word     1 tag byte, bit i set when byte i (little endian) is not zero, then those bytes
  *   u64      8 bytes little endian
+ *   spans    a list of words, each by its bytes from the lowest to the highest that is not zero. A control byte says which
+ *            span the next 1 to 6 words have: span + 37 × (words − 1); span is 0 for the word 0, else 1 + end (end − 1) / 2 +
+ *            start, for bytes start to end − 1. Words of one span stand under as few control bytes as will do
  */
 import { assert } from '../errors.ts'
 import { encodeUtf8 } from './utf8.ts'
+
+/** Spans of a word: none, or from any of its eight bytes to the same or a later one. */
+export const spanKinds = 37
+/** Words under one control byte. */
+export const spanWordsMax = 6
+
+/** Number of the span of bytes `start` to `end` − 1; 0 when `end` is 0. */
+export function spanIndex(start: number, end: number): number {
+  return end === 0 ? 0 : 1 + (end * (end - 1)) / 2 + start
+}
+
+function lowestBit(value: number): number {
+  return 31 - Math.clz32(value & -value)
+}
 
 export class Writer {
   #bytes = new Uint8Array(256)
   /** Bytes written so far. */
   length = 0
+  /** Where the control byte of the span written last stands; −1 before the first of a list. */
+  #spanControl = -1
 
   /** Forgets what was written; keeps the memory. */
   reset(): void {
     this.length = 0
+  }
+
+  /** The memory written to, its first `length` bytes in use: another after the next write that needs more. */
+  get memory(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** What was written, borrowed: it holds until the next write or reset. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
   }
 
   /** A copy of what was written, from `start` on. */
@@ -60,24 +88,37 @@ export class Writer {
     this.u32(high)
   }
 
-  word(low: number, high: number): void {
+  /** Begins a list of words: the first brings a control byte of its own. */
+  beginSpans(): void {
+    this.#spanControl = -1
+  }
+
+  /** Appends a word to the list begun last. */
+  span(low: number, high: number): void {
     this.#reserve(9)
     const bytes = this.#bytes
-    const tagAt = this.length++
-    let tag = 0
-    let rest = low >>> 0
-    for (let bit = 1; rest !== 0; bit <<= 1, rest >>>= 8)
-      if ((rest & 255) !== 0) {
-        tag |= bit
-        bytes[this.length++] = rest & 255
-      }
-    rest = high >>> 0
-    for (let bit = 16; rest !== 0; bit <<= 1, rest >>>= 8)
-      if ((rest & 255) !== 0) {
-        tag |= bit
-        bytes[this.length++] = rest & 255
-      }
-    bytes[tagAt] = tag
+    let start = 0
+    let end = 0
+    if ((low | high) !== 0) {
+      start = low !== 0 ? lowestBit(low) >> 3 : 4 + (lowestBit(high) >> 3)
+      end = high !== 0 ? 8 - (Math.clz32(high) >> 3) : 4 - (Math.clz32(low) >> 3)
+    }
+    const span = spanIndex(start, end)
+    const control = this.#spanControl
+    if (
+      control >= 0 &&
+      bytes[control] < spanKinds * (spanWordsMax - 1) &&
+      bytes[control] % spanKinds === span
+    )
+      bytes[control] += spanKinds
+    else {
+      this.#spanControl = this.length
+      bytes[this.length++] = span
+    }
+    let at = this.length
+    for (let i = start; i < end && i < 4; i++) bytes[at++] = low >>> (8 * i)
+    for (let i = Math.max(start, 4); i < end; i++) bytes[at++] = high >>> (8 * i - 32)
+    this.length = at
   }
 
   bytes(value: Uint8Array): void {
