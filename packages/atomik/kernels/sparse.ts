@@ -71,6 +71,8 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
     const zero = i64x2.splat(0)
     const unrolled = words & ~15
     while (i < unrolled) {
+      // Brings the translation of a page two pages before it is needed.
+      if ((i & 511) === 0 && i + 1536 <= words) load<u8>(at, 8192)
       const a = v128.load(at)
       const b = v128.load(at, 16)
       const c = v128.load(at, 32)

@@ -485,8 +485,9 @@ function readUplink(r: Reader): UplinkFrame {
         const key = r.text(limits.keyBytesMax, 'bytes in a row key')
         if (key === '') r.fail('malformed', 'an empty row key', keyStart)
         const words: Halves[] = []
+        let more = r.varint(limits.rowWordsMax, 'words in a row')
         r.beginSpans()
-        for (let more = r.varint(limits.rowWordsMax, 'words in a row'); more > 0; more--) {
+        for (; more > 0; more--) {
           r.span()
           words.push({ low: r.low, high: r.high })
         }
