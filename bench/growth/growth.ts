@@ -25,7 +25,7 @@ class Bed {
     const replica = new Replica({ schema, space: 'bench', random32, undoDepth: 0 })
     this.links.push({ replica, queue: [] })
     const actions: ReplicaAction[] = []
-    replica.step(Date.now(), { type: 'open' }, actions)
+    replica.step(Date.now(), { type: 'open', isOrdered: true }, actions)
     this.#deliver(this.links.length - 1, actions)
     this.settle()
     return replica

@@ -19,20 +19,23 @@ export interface Client {
 /** @param onChange called after something arrived */
 export type Connect = (port: number, onChange: () => void) => Promise<Client>
 
+/** About as long as our message to a reader. */
+const messageBytes = 13
+
 const ceiling: Connect = async (port, onChange) => {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false })
   const values = new Float64Array(registersMax)
   let bytes = 0
   socket.on('message', (message: Buffer) => {
     bytes += message.length
-    values[message.readUInt16LE(0)] = message.readDoubleLE(2)
+    for (let at = 0; at < message.length; at += messageBytes)
+      values[message.readUInt16LE(at)] = message.readDoubleLE(at + 2)
     onChange()
   })
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   return {
     write(index, value) {
-      // As long as our message to a reader.
-      const message = Buffer.alloc(13)
+      const message = Buffer.alloc(messageBytes)
       message.writeUInt16LE(index, 0)
       message.writeDoubleLE(value, 2)
       socket.send(message)
@@ -101,4 +104,10 @@ const colyseus: Connect = async (port, onChange) => {
   }
 }
 
-export const clients: Readonly<Record<System, Connect>> = { ws: ceiling, atomik, yjs, colyseus }
+export const clients: Readonly<Record<System, Connect>> = {
+  ws: ceiling,
+  'ws-batched': ceiling,
+  atomik,
+  yjs,
+  colyseus,
+}

@@ -26,6 +26,19 @@ async function start(system: System): Promise<number> {
     // The server that comes with y-websocket, without its optional store.
     const { setupWSConnection } = createRequire(import.meta.url)('y-websocket/bin/utils')
     sockets.on('connection', (socket, request) => setupWSConnection(socket, request))
+  } else if (system === 'ws-batched') {
+    // The same, what has come in one turn of the loop as one message.
+    let waiting: Buffer[] = []
+    const tell = () => {
+      const message = Buffer.concat(waiting)
+      waiting = []
+      for (const client of sockets.clients) (client as WebSocket).send(message)
+    }
+    sockets.on('connection', socket => {
+      socket.on('message', (message: Buffer) => {
+        if (waiting.push(message) === 1) setImmediate(tell)
+      })
+    })
   } else {
     // The ceiling: every message goes to everybody, as it came.
     sockets.on('connection', socket => {

@@ -42,12 +42,18 @@ function storm(peer: Peer, { quick }: Scale): Outcome {
     const writes = makeWrites(registers, count, seed, peer.forms)
     const storm = (peer.storm as NonNullable<Peer['storm']>)(writes)
     let bytes = 0
+    const cpuBefore = process.cpuUsage()
     const startedAt = performance.now()
     for (let w = 0; w < count; w++) bytes += storm.write(writes.targets[w], w)
     bytes += storm.finish()
     const took = seconds(startedAt)
+    const { user, system } = process.cpuUsage(cpuBefore)
     checkRegisters(storm.there, writes, 'at the receiver')
-    return { updatesPerSecond: count / took, bytesPerUpdate: bytes / count, updates: count }
+    return {
+      updatesPerSecond: count / took,
+      cpuMicros: (user + system) / count,
+      bytesPerUpdate: bytes / count,
+    }
   }
   const count = share(peer, 'storm', quick ? 1000 : 200_000)
   // Compiled code, as in a process that has been up for a while.

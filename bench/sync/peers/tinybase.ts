@@ -134,7 +134,7 @@ function star(shape: Shape): Star {
 
 export const peer: Peer = {
   name: 'TinyBase',
-  share: { storm: 0.1 },
+  share: { storm: 0.1, growth: 0.1 },
   forms: { bytes: false, texts: true },
   storm,
   star,

@@ -1,6 +1,7 @@
 /**
  * `atomik bench`: what the algebra, the codec and a sync cost here, beside the plain way of doing the same. Rounds are
- * interleaved and the median is shown, with the range: other work on the machine hits both sides alike.
+ * interleaved and the median is shown, with the range: other work on the machine hits both sides alike. It comes with the command line and
+ * needs nothing else; comparisons with C and with the peers are in bench/, and only those are published beside others' figures.
  */
 import { AtomikContext, AtomikTable, counter, register, Schema, table } from 'atomik'
 import { Delta } from 'atomik/algebra'
@@ -26,7 +27,7 @@ interface Pair {
 
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('operations, fold, encode and sync, beside the plain way')
+    .description('a quick check of this machine: operations, fold, encode and sync, beside the plain way')
     .option('--rounds <n>', 'interleaved rounds', wholeNumber(3, 1000), 15)
     .option('--json', 'as JSON')
     .action((options: { rounds: number; json?: boolean }) => {

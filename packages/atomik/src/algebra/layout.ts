@@ -36,10 +36,9 @@ function compareGroup(a: Int32Array, aAt: number, b: Int32Array, bAt: number, gr
   for (let word = 0; word < group; word++) {
     const i = aAt + 2 * word
     const j = bAt + 2 * word
-    const high = (a[i + 1] >>> 0) - (b[j + 1] >>> 0)
-    if (high !== 0) return high
-    const low = (a[i] >>> 0) - (b[j] >>> 0)
-    if (low !== 0) return low
+    // Signs, not differences: a difference beyond 32 bits would be an object.
+    if (a[i + 1] !== b[j + 1]) return a[i + 1] >>> 0 < b[j + 1] >>> 0 ? -1 : 1
+    if (a[i] !== b[j]) return a[i] >>> 0 < b[j] >>> 0 ? -1 : 1
   }
   return 0
 }
@@ -99,6 +98,34 @@ export function invertRow(
       to[i] = 0
       to[i + 1] = 0
     }
+  }
+}
+
+/** `to[toAt…]` without `from[fromAt…]`, which was folded into it before all else that is there now: `Delta.release` says how. */
+export function releaseRow(
+  layout: RowLayout,
+  to: Int32Array,
+  toAt: number,
+  from: Int32Array,
+  fromAt: number,
+): void {
+  const { kinds, groups, words } = layout
+  for (let word = 0; word < words; ) {
+    const i = toAt + 2 * word
+    const j = fromAt + 2 * word
+    const kind = kinds[word]
+    const group = groups[word]
+    if (kind === WordKind.xor) {
+      to[i] ^= from[j]
+      to[i + 1] ^= from[j + 1]
+    } else if (kind === WordKind.add) {
+      const borrow = to[i] >>> 0 < from[j] >>> 0 ? 1 : 0
+      to[i] -= from[j]
+      to[i + 1] -= from[j + 1] + borrow
+    } else if ((from[j] | from[j + 1]) !== 0 && compareGroup(to, i, from, j, group) === 0) {
+      for (let half = 0; half < 2 * group; half++) to[i + half] = 0
+    }
+    word += group
   }
 }
 

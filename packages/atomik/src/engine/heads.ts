@@ -66,10 +66,8 @@ export class IncarnationHead {
 
   /** Room for one more bound the author has not confirmed. */
   get hasRoom(): boolean {
-    return (
-      this.refusals().length < limits.unconfirmedBatchesMax &&
-      this.bounds.length < limits.unconfirmedBatchesMax
-    )
+    // Refusals are among the bounds.
+    return this.bounds.length < limits.unconfirmedBatchesMax
   }
 
   move(bound: Bound): void {

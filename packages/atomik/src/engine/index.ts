@@ -25,6 +25,13 @@ export {
 } from './replica.ts'
 export { type Edit, type RowReader, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
-export { inspectSpace, listSpaces, loadSpace, type SpaceImage } from './space-image.ts'
+export {
+  type DamagedSpace,
+  inspectSpace,
+  listSpaces,
+  loadSpace,
+  type SpaceImage,
+} from './space-image.ts'
 export type { Grant } from './space-judge.ts'
+export { SpaceRepair } from './space-repair.ts'
 export type { Put, Storage } from './storage.ts'

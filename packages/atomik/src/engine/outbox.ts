@@ -9,7 +9,7 @@
  * Invariants: a sealed batch keeps bounds, content, salt and label for ever; batches are adjacent; the accumulator is the fold
  * of batches and open changes.
  */
-import { Delta, Fingerprint, foldRow } from '../algebra/index.ts'
+import { Delta, Fingerprint } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
@@ -57,6 +57,9 @@ const zero: Halves = { low: 0, high: 0 }
 const noStamp: Stamp = { ms: 0, count: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
+/** Settled batches whose memory is kept, and the most rows of such. */
+const sparesMax = 1024
+const spareRowsMax = 8
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
 
@@ -99,6 +102,9 @@ export class Outbox {
   #roundTripMs = 250
   /** Doubles with every fruitless repetition. */
   #backoff = 1
+  /** Empty deltas for the batches to come. */
+  readonly #spare: Delta[] = []
+  readonly #digest = new Fingerprint()
   readonly #writer = new Writer()
   readonly #body = new Writer()
   readonly #encoder = new DeltaEncoder()
@@ -204,7 +210,7 @@ export class Outbox {
   #seal(nowMs: number): void {
     if (this.#openFrom === this.#lastChange) return
     this.#push(nowMs, this.#open, this.#openFrom, this.#lastChange)
-    this.#open = new Delta(this.#schema.layouts)
+    this.#open = this.#spare.pop() ?? new Delta(this.#schema.layouts)
     this.#openFrom = this.#lastChange
     this.#openBytes = 0
   }
@@ -216,7 +222,7 @@ export class Outbox {
     }
     const saltIsNew = !sameLabel(this.#salt, this.#lastSalt)
     this.#lastSalt = this.#salt
-    const digest = new Fingerprint()
+    const digest = this.#digest
     digestDelta(delta, (table, row) => this.#numbers.addressOf(table, row), digest)
     const before = this.#batches.at(-1)?.label ?? this.#incarnation.confirmedLabel
     const label = nextLabel(before, this.#salt, digest, to - this.#incarnation.base)
@@ -297,7 +303,8 @@ export class Outbox {
     if (batch.sentAtMs !== undefined) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
     this.#incarnation.confirmed = batch.to
     this.#incarnation.confirmedLabel = batch.label
-    this.#rebuildAccumulator(batch.delta)
+    if (this.#batches.length === 0 && this.#open.isEmpty) this.accumulator.clear()
+    else this.accumulator.release(batch.delta)
     return batch
   }
 
@@ -338,25 +345,10 @@ export class Outbox {
     return { id, base, confirmed: base, confirmedLabel: firstLabel(id) }
   }
 
-  /** The accumulator becomes the fold of what is still pending, in the rows of `touched`. */
-  #rebuildAccumulator(touched: Delta): void {
-    if (this.#batches.length === 0 && this.#open.isEmpty) {
-      this.accumulator.clear()
-      return
-    }
-    const parts = [...this.#batches.map(batch => batch.delta), this.#open]
-    for (let t = 0; t < touched.tables.length; t++) {
-      const { count, rows, layout } = touched.tables[t]
-      const to = this.accumulator.tables[t]
-      const stride = 2 * layout.words
-      for (let slot = 0; slot < count; slot++) {
-        const at = to.open(rows[slot])
-        to.words.fill(0, at, at + stride)
-        for (const part of parts) {
-          const from = part.tables[t].find(rows[slot])
-          if (from >= 0) foldRow(layout, to.words, at, part.tables[t].words, from)
-        }
-      }
-    }
+  /** A settled batch that nobody needs any more: its memory serves the next. */
+  recycle({ delta }: PendingBatch): void {
+    if (this.#spare.length === sparesMax || delta.rowCount > spareRowsMax) return
+    delta.clear()
+    this.#spare.push(delta)
   }
 }

@@ -26,6 +26,7 @@ import {
   encodeUtf8,
   type Halves,
   type Head,
+  type LentRow,
   nearestNumber,
   Reader,
   StampMark,
@@ -34,6 +35,7 @@ import {
   writeHave,
   writeHello,
   writeNeed,
+  writeRows,
   writeSubscribe,
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
@@ -169,6 +171,8 @@ export class Replica {
   readonly #arrived: Delta
   /** What its stamps are coded against. */
   readonly #entryBase = new StampMark()
+  /** The stamp base of this connection, as a stamp. */
+  readonly #opening = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -434,6 +438,8 @@ export class Replica {
       this.#welcome(nowMs, frame, actions)
     } else if (frame.type === 'error') {
       actions.push({ type: 'fail', error: new AtomikError(frame.code, frame.text), fatal: frame.fatal })
+    } else if (frame.type === 'lack') {
+      if (frame.attempt === this.#attempt) this.#lend(frame.rows, actions)
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
@@ -444,6 +450,34 @@ export class Replica {
     }
   }
 
+  /** The hub's disk lost rows: it gets those of the reference, and judges whether they are what it had. */
+  #lend(rows: readonly { readonly table: number; readonly row: number }[], actions: ReplicaAction[]): void {
+    const w = this.#writer
+    let lent: LentRow[] = []
+    let words = 0
+    const send = () => {
+      w.reset()
+      writeRows(w, lent)
+      actions.push({ type: 'send', bytes: w.finish() })
+      lent = []
+      words = 0
+    }
+    for (const { table, row: number } of rows) {
+      const row = this.#numbers.directory.rowNumbered(table, number)
+      const reference = this.reference.tables[table]
+      if (row < 0 || reference === undefined) continue
+      const halves: Halves[] = []
+      const stride = 2 * reference.layout.words
+      for (let i = row * stride; i < (row + 1) * stride; i += 2)
+        halves.push({ low: reference.words[i], high: reference.words[i + 1] })
+      lent.push({ table, row: number, key: reference.keys[row], words: halves })
+      words += halves.length + limits.keyBytesMax / 8
+      // A word takes at most 9 bytes.
+      if (9 * (words + limits.rowWordsMax) > limits.uplinkBytesMax / 2) send()
+    }
+    if (lent.length > 0) send()
+  }
+
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
@@ -451,6 +485,7 @@ export class Replica {
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
+    this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
     this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
@@ -555,7 +590,8 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        this.#entryBase.set(this.#opening)
+        this.#entryBase.raise(this.reference.latest)
         const { directory } = this.#numbers
         const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
@@ -573,6 +609,7 @@ export class Replica {
         if (entry.kind === 'own') {
           this.#numbers.admitOwn(batch.delta)
           this.reference.accum(batch.delta)
+          this.#outbox.recycle(batch)
         } else {
           this.#refuse(batch.from, batch.to, entry.code, actions)
           touched.add(batch.delta)
@@ -593,7 +630,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = this.#decoder.decode(reader, directory, new StampMark(this.#stampBaseMs))
+    const decoded = this.#decoder.decode(reader, directory, this.#opening)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)
