@@ -228,8 +228,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: '    this.#rebuildAccumulator(batch.delta)\n',
-        replace: '    if (this.#batches.length === 0) this.#rebuildAccumulator(batch.delta)\n',
+        find: '    else this.accumulator.release(batch.delta)\n',
+        replace: '',
       },
     ],
     seedsMax: 40,
