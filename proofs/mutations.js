@@ -103,12 +103,6 @@ const mutations = [
     '(only (fun m => ~~ (m mod 256 =? 0)%num && (256 ^',
     '(only (fun m => (256 ^',
   ],
-  [
-    'seven words under a control byte',
-    'Codec',
-    '(c <? span_kinds * N.of_nat span_words_max)%num',
-    '(c <? 256)%num',
-  ],
   ['accept another spelling', 'Codec', 'if g (f x) == x then Some (f x, r)', 'if true then Some (f x, r)'],
   ['runs may touch', 'Codec', 'places (p + g + k) qs', 'places (p + g) qs'],
   [

@@ -53,6 +53,8 @@ export const limits = {
   meshSegmentsMax: 4096,
   /** Labels kept of bounds that lie inside the folded part of a history. */
   meshInsideMax: 256,
+  /** Rows a hub asks a client for at once, when its disk has lost them. */
+  lentRowsMax: 4096,
   /** Bytes of text in an error frame. */
   errorTextBytesMax: 1024,
 } as const

@@ -252,6 +252,46 @@ describe('Delta', () => {
     )
   })
 
+  it('releases its oldest part and is the fold of the rest, when max words only grow', () => {
+    const layouts = [layoutOf(['max', 'add', 'xor', { values: 2 }])]
+    const change = fc.record({
+      row: fc.integer({ min: 0, max: 20 }),
+      sum: fc.bigInt(0n, m64 - 1n),
+      bits: fc.bigInt(0n, m64 - 1n),
+      value: fc.bigInt(0n, m64 - 1n),
+      writes: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 40 }), changes => {
+        const parts = changes.map(({ row, sum, bits, value, writes }, i) => {
+          const part = new Delta(layouts)
+          const at = part.tables[0].open(row)
+          const growing = writes ? BigInt(i + 1) : 0n
+          const written = [growing, sum, bits, growing << 40n, writes ? value : 0n, writes ? value ^ 5n : 0n]
+          part.tables[0].words.set(rowOf(written), at)
+          return part
+        })
+        const sumOf = (list: readonly Delta[]) => {
+          const total = new Delta(layouts)
+          for (const part of list) total.fold(part)
+          return total
+        }
+        const left = sumOf(parts)
+        parts.forEach((part, done) => {
+          left.release(part)
+          const rest = sumOf(parts.slice(done + 1))
+          for (let row = 0; row <= 20; row++) {
+            const at = left.tables[0].find(row)
+            const restAt = rest.tables[0].find(row)
+            const words = (delta: Delta, from: number) =>
+              from < 0 ? Array(12).fill(0) : [...delta.tables[0].words.subarray(from, from + 12)]
+            expect(words(left, at)).toEqual(words(rest, restAt))
+          }
+        })
+      }),
+    )
+  })
+
   it('is empty again after clear, and reads as identity when rows are opened anew', () => {
     const delta = deltaOf(
       Array.from({ length: 100 }, (_, row) => ({ table: 0, row, words: [1n, 2n, 3n, 4n, 5n] })),

@@ -4,11 +4,16 @@
  * Rows are local indices; what a row is called is its directory's business. Words live in one growing array a table, and
  * `clear` keeps the memory, so a delta that is reused allocates nothing.
  */
-import { foldRow, invertRow, type RowLayout } from './layout.ts'
+import { foldRow, invertRow, type RowLayout, releaseRow } from './layout.ts'
 
 const nothing = new Int32Array(0)
 /** Up to here, looking through the rows is cheaper than a map. */
 const searchedRowsMax = 8
+
+/** Spreads row numbers, which are mostly dense, over an index. */
+function scatter(row: number): number {
+  return Math.imul(row, 0x9e37_79b1) >>> 12
+}
 
 /** The part of a delta that falls into one table. Slots are in order of first touch. */
 export class TableDelta {
@@ -19,8 +24,8 @@ export class TableDelta {
   rows: Int32Array = nothing
   /** Words by slot: 2 × layout.words halves each. Unused slots are zero. */
   words: Int32Array = nothing
-  /** Slot by row for the first `#indexed` slots, once there are too many to look through. Most deltas touch a row or two. */
-  readonly #slots = new Map<number, number>()
+  /** Slot + 1 by row for the first `#indexed` slots, in open addressing, once there are too many to look through; 0 is free. */
+  #index: Int32Array = nothing
   #indexed = 0
 
   constructor(layout: RowLayout) {
@@ -29,12 +34,31 @@ export class TableDelta {
 
   #slotOf(row: number): number {
     if (this.count > searchedRowsMax) {
-      for (; this.#indexed < this.count; this.#indexed++)
-        this.#slots.set(this.rows[this.#indexed], this.#indexed)
-      return this.#slots.get(row) ?? -1
+      if (this.#indexed < this.count) this.#indexRest()
+      const index = this.#index
+      const mask = index.length - 1
+      for (let i = scatter(row) & mask; index[i] !== 0; i = (i + 1) & mask)
+        if (this.rows[index[i] - 1] === row) return index[i] - 1
+      return -1
     }
     for (let slot = 0; slot < this.count; slot++) if (this.rows[slot] === row) return slot
     return -1
+  }
+
+  /** Takes the slots opened since into the index, which stays at most half full. */
+  #indexRest(): void {
+    if (2 * this.count > this.#index.length) {
+      let length = 32
+      while (length < 4 * this.count) length *= 2
+      this.#index = new Int32Array(length)
+      this.#indexed = 0
+    }
+    const mask = this.#index.length - 1
+    for (; this.#indexed < this.count; this.#indexed++) {
+      let i = scatter(this.rows[this.#indexed]) & mask
+      while (this.#index[i] !== 0) i = (i + 1) & mask
+      this.#index[i] = this.#indexed + 1
+    }
   }
 
   /** Offset in `words` of this row's first half, or −1 when the row is untouched. */
@@ -77,7 +101,7 @@ export class TableDelta {
   clear(): void {
     this.words.fill(0, 0, this.count * 2 * this.layout.words)
     this.count = 0
-    if (this.#indexed > 0) this.#slots.clear()
+    if (this.#indexed > 0) this.#index.fill(0)
     this.#indexed = 0
   }
 }
@@ -114,6 +138,22 @@ export class Delta {
       for (let slot = 0; slot < from.count; slot++) {
         const at = to.open(from.rows[slot])
         foldRow(from.layout, to.words, at, from.words, slot * stride)
+      }
+    }
+  }
+
+  /**
+   * Takes a part out again: `this` is the fold of `part` and of own changes made after it, and becomes the fold of those. In `xor` and
+   * `add` by the inverse. In `max` a later own write is larger than every earlier one, so what is equal to the part's goes, and all else stays.
+   */
+  release(part: Delta): void {
+    for (let t = 0; t < this.tables.length; t++) {
+      const from = part.tables[t]
+      const to = this.tables[t]
+      const stride = 2 * from.layout.words
+      for (let slot = 0; slot < from.count; slot++) {
+        const at = to.open(from.rows[slot])
+        releaseRow(from.layout, to.words, at, from.words, slot * stride)
       }
     }
   }

@@ -101,6 +101,34 @@ export function invertRow(
   }
 }
 
+/** `to[toAt…]` without `from[fromAt…]`, which was folded into it before all else that is there now: `Delta.release` says how. */
+export function releaseRow(
+  layout: RowLayout,
+  to: Int32Array,
+  toAt: number,
+  from: Int32Array,
+  fromAt: number,
+): void {
+  const { kinds, groups, words } = layout
+  for (let word = 0; word < words; ) {
+    const i = toAt + 2 * word
+    const j = fromAt + 2 * word
+    const kind = kinds[word]
+    const group = groups[word]
+    if (kind === WordKind.xor) {
+      to[i] ^= from[j]
+      to[i + 1] ^= from[j + 1]
+    } else if (kind === WordKind.add) {
+      const borrow = to[i] >>> 0 < from[j] >>> 0 ? 1 : 0
+      to[i] -= from[j]
+      to[i + 1] -= from[j + 1] + borrow
+    } else if ((from[j] | from[j + 1]) !== 0 && compareGroup(to, i, from, j, group) === 0) {
+      for (let half = 0; half < 2 * group; half++) to[i + half] = 0
+    }
+    word += group
+  }
+}
+
 /** True when `bits` bits hold the word (low, high). */
 export function fitsBits(low: number, high: number, bits: number): boolean {
   if (bits >= 64) return true

@@ -26,6 +26,13 @@ export {
 export { loadReplica, type ReplicaImage, readReplica } from './replica-store.ts'
 export { type Edit, type RowReader, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
-export { inspectSpace, listSpaces, loadSpace, type SpaceImage } from './space-image.ts'
+export {
+  type DamagedSpace,
+  inspectSpace,
+  listSpaces,
+  loadSpace,
+  type SpaceImage,
+} from './space-image.ts'
 export type { Grant } from './space-judge.ts'
+export { SpaceRepair } from './space-repair.ts'
 export type { Entry, Put, ReplicaStorage, Storage } from './storage.ts'

@@ -43,7 +43,7 @@ function sumRecord(key: Uint8Array, bytes: Uint8Array): Halves {
 
 /** Appends the hash to what the writer holds. */
 export function sealRecord(w: Writer, key: Uint8Array): { put: Put; sum: Halves } {
-  const sum = sumRecord(key, w.finish())
+  const sum = sumRecord(key, w.view())
   w.u64(sum.low, sum.high)
   return { put: { key, value: w.finish() }, sum }
 }

@@ -26,6 +26,7 @@ import {
   encodeUtf8,
   type Halves,
   type Head,
+  type LentRow,
   nearestNumber,
   Reader,
   StampMark,
@@ -34,6 +35,7 @@ import {
   writeHave,
   writeHello,
   writeNeed,
+  writeRows,
   writeSubscribe,
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
@@ -556,6 +558,8 @@ export class Replica {
       this.#welcome(nowMs, frame, actions)
     } else if (frame.type === 'error') {
       actions.push({ type: 'fail', error: new AtomikError(frame.code, frame.text), fatal: frame.fatal })
+    } else if (frame.type === 'lack') {
+      if (frame.attempt === this.#attempt) this.#lend(frame.rows, actions)
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
@@ -564,6 +568,34 @@ export class Replica {
       else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(frame, actions)
     }
+  }
+
+  /** The hub's disk lost rows: it gets those of the reference, and judges whether they are what it had. */
+  #lend(rows: readonly { readonly table: number; readonly row: number }[], actions: ReplicaAction[]): void {
+    const w = this.#writer
+    let lent: LentRow[] = []
+    let words = 0
+    const send = () => {
+      w.reset()
+      writeRows(w, lent)
+      actions.push({ type: 'send', bytes: w.finish() })
+      lent = []
+      words = 0
+    }
+    for (const { table, row: number } of rows) {
+      const row = this.#numbers.directory.rowNumbered(table, number)
+      const reference = this.reference.tables[table]
+      if (row < 0 || reference === undefined) continue
+      const halves: Halves[] = []
+      const stride = 2 * reference.layout.words
+      for (let i = row * stride; i < (row + 1) * stride; i += 2)
+        halves.push({ low: reference.words[i], high: reference.words[i + 1] })
+      lent.push({ table, row: number, key: reference.keys[row], words: halves })
+      words += halves.length + limits.keyBytesMax / 8
+      // A word takes at most 9 bytes.
+      if (9 * (words + limits.rowWordsMax) > limits.uplinkBytesMax / 2) send()
+    }
+    if (lent.length > 0) send()
   }
 
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {

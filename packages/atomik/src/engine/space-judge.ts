@@ -30,9 +30,10 @@ export function objectionTo(
   { grant, stampMsMax, stored, ownerOf }: Circumstances,
 ): ErrorCode | undefined {
   if (grant.rows === 'none') return 'readonly'
-  const created = new Set<number>()
+  let created: Set<number> | undefined
   for (const { table, row, isNew } of named) {
     if (!isNew) continue
+    created ??= new Set()
     created.add(row * 64 + table)
     // A row enters with its life, so that no named row is ever all zero.
     const part = delta.tables[table]
@@ -44,7 +45,7 @@ export function objectionTo(
     for (let slot = 0; slot < count; slot++) {
       if (
         grant.rows === 'own' &&
-        !created.has(rows[slot] * 64 + t) &&
+        created?.has(rows[slot] * 64 + t) !== true &&
         ownerOf(t, rows[slot]) !== grant.principal
       )
         return 'owner'

@@ -46,8 +46,20 @@ export const epochKey = (space: string, ordinal: number): Uint8Array => recordKe
 export const incarnationKey = (space: string, id: Uint8Array): Uint8Array => recordKey(space, 'h', id)
 export const ownerKey = (space: string, table: number, row: number): Uint8Array =>
   recordKey(space, 'o', [table, ...u32(row)])
-export const rowKey = (space: string, table: number, row: number): Uint8Array =>
-  recordKey(space, 'r', [table, ...u32(row)])
+/** Keys of rows: one is made for every row of every commit. */
+export function rowKeys(space: string): (table: number, row: number) => Uint8Array {
+  const any = recordKey(space, 'r', [0, 0, 0, 0, 0])
+  const at = any.length - 5
+  return (table, row) => {
+    const key = any.slice()
+    key[at] = table
+    key[at + 1] = row >>> 24
+    key[at + 2] = row >>> 16
+    key[at + 3] = row >>> 8
+    key[at + 4] = row
+    return key
+  }
+}
 
 function u32(n: number): number[] {
   return [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]
@@ -93,6 +105,21 @@ export function writeEpoch(w: Writer, { id, lsn }: Epoch): void {
 
 export function readEpoch(r: Reader): Epoch {
   return { id: readHalves(r), lsn: r.varint(Number.MAX_SAFE_INTEGER, 'log number') }
+}
+
+/** A row: `at` is the offset of its first half in `words`, `halves` how many it has. */
+export function writeRow(
+  w: Writer,
+  { born, changed, key }: { readonly born: number; readonly changed: number; readonly key: string },
+  words: Int32Array,
+  at: number,
+  halves: number,
+): void {
+  w.varint(born)
+  w.varint(changed)
+  w.text(key)
+  w.beginSpans()
+  for (let half = 0; half < halves; half += 2) w.span(words[at + half], words[at + half + 1])
 }
 
 function readHalves(r: Reader): Halves {

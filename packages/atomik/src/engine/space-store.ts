@@ -16,9 +16,10 @@ import {
   headKey,
   incarnationKey,
   ownerKey,
-  rowKey,
+  rowKeys,
   schemaKey,
   writeEpoch,
+  writeRow,
   writeSpaceHead,
 } from './space-records.ts'
 import type { Put } from './storage.ts'
@@ -43,10 +44,12 @@ export class SpaceStore {
   readonly #recordPrint = new Fingerprint()
   #schemaSum: Halves | undefined
   #schemaIsDirty: boolean
+  readonly #rowKey: (table: number, row: number) => Uint8Array
   readonly #w = new Writer()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
     this.#space = space
+    this.#rowKey = rowKeys(space)
     this.#schema = schema
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
@@ -174,13 +177,10 @@ export class SpaceStore {
       const { words, layout, keys } = this.#reference.tables[t]
       for (const row of this.#dirtyRows[t]) {
         w.reset()
-        w.varint(this.#born[t][row])
-        w.varint(this.#changed[t][row])
-        w.text(keys[row])
-        const at = row * 2 * layout.words
-        w.beginSpans()
-        for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
-        puts.push(sealRecord(w, rowKey(this.#space, t, row)).put)
+        const halves = 2 * layout.words
+        const about = { born: this.#born[t][row], changed: this.#changed[t][row], key: keys[row] }
+        writeRow(w, about, words, row * halves, halves)
+        puts.push(sealRecord(w, this.#rowKey(t, row)).put)
       }
       this.#dirtyRows[t].clear()
     }

@@ -144,6 +144,7 @@ export class Space {
   #durableParts = new Map<string, Halves>()
   #stagedParts = new Map<string, Halves>()
   readonly #w = new Writer()
+  readonly #labelDigest = new Fingerprint()
   /** How batches were read last, and the delta being judged. */
   #decoding: { layouts: readonly RowLayout[]; decoder: DeltaDecoder; into: Delta }
 
@@ -435,10 +436,12 @@ export class Space {
     const before = claimed.chain
     let next: Batch | undefined = frame
     while (next !== undefined && this.#accept(nowMs, reader, claimed, next, actions)) {
+      if (claimed.early.size === 0) break
       next = claimed.early.get(claimed.chain)
       claimed.early.delete(claimed.chain)
     }
-    for (const from of claimed.early.keys()) if (from < claimed.chain) claimed.early.delete(from)
+    if (claimed.early.size > 0)
+      for (const from of claimed.early.keys()) if (from < claimed.chain) claimed.early.delete(from)
     // Own entries wait until their author has shown them to be its own.
     if (claimed.chain > before) this.#feed(nowMs, reader, actions)
   }
@@ -603,18 +606,20 @@ export class Space {
   }
 
   #labelOf(from: Halves, salt: Halves, decoded: DecodedDelta, to: number): Halves {
-    const fresh = new Map<number, Halves>()
-    const mixer = new Mixer()
+    // Most batches name no new row: nothing is made for them here.
+    let fresh: Map<number, Halves> | undefined
     for (const { table, key, row, isNew } of decoded.named) {
       if (!isNew) continue
+      const mixer = new Mixer()
       mixer.hash(table, encodeUtf8(key))
+      fresh ??= new Map()
       fresh.set(row * 64 + table, { low: mixer.low, high: mixer.high })
     }
-    const digest = new Fingerprint()
+    const digest = this.#labelDigest
     digestDelta(
       decoded.delta,
       (table, row) => {
-        const named = fresh.get(row * 64 + table)
+        const named = fresh?.get(row * 64 + table)
         if (named !== undefined) return named
         const { addresses } = this.reference.tables[table]
         return { low: addresses[2 * row], high: addresses[2 * row + 1] }
