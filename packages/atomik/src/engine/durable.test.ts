@@ -445,6 +445,35 @@ describe('a replica with a store', () => {
     expect(world.counts.earlier).toBeGreaterThan(0)
   })
 
+  it.each(seeds(20))('holds when what no hub has seen is folded together, seed %i', seed => {
+    const world = new World(
+      seed,
+      { ...calm, drop: 0.1, repeat: 0.1, delayMs: 60, crash: 0.02, offline: 0.05, unsentBatchesMax: 2 },
+      3,
+    )
+    world.run(200)
+    world.settle()
+    world.check()
+  })
+
+  it('folds what no hub has seen, and keeps it across a restart', () => {
+    const world = new World(1, { ...calm, unsentBatchesMax: 4 }, 1)
+    const [node] = world.nodes
+    node.isOffline = true
+    world.disconnect(node)
+    for (let i = 0; i < 100; i++) {
+      world.change(node, `key-${i % 10}-${i}`)
+      for (let j = 0; j < 4; j++) world.advance(20)
+    }
+    expect(world.saved.size).toBe(100)
+    const batches = readReplica(node.disk.list(), 's', schema).sessions.flatMap(session => session.batches)
+    expect(batches.length).toBeLessThanOrEqual(6)
+    world.restart(node, node.disk)
+    world.settle()
+    world.check()
+    expect(world.space.stats.changesAccepted).toBe(100)
+  })
+
   it.each(seeds(40))('doubles nothing when stores are set back and copied, seed %i', seed => {
     const world = new World(
       seed,

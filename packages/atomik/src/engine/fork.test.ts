@@ -11,10 +11,10 @@ import { Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } fr
 const schema = new Schema({ cells: table({ sum: counter() }) })
 
 /** The first four draws make the incarnation: equal for both copies. */
-function copyOf(seed: number, own: number): () => number {
+function copyOf(seed: number, own: number, sharedDraws = 4): () => number {
   const [shared, salts] = [new SeededRandom(seed), new SeededRandom(own)]
   let draws = 0
-  return () => (draws++ < 4 ? shared.next32() : salts.next32())
+  return () => (draws++ < sharedDraws ? shared.next32() : salts.next32())
 }
 
 class Bench {
@@ -27,11 +27,11 @@ class Bench {
   isDeaf = false
   #next = 1
 
-  constructor(seeds: readonly [number, number][]) {
+  constructor(seeds: readonly (readonly [number, number, number?])[]) {
     const random = new SeededRandom(99)
     this.space = new Space('s', schema, undefined, this.now, { random32: () => random.next32() })
-    for (const [shared, own] of seeds)
-      this.replicas.push(new Replica({ schema, space: 's', random32: copyOf(shared, own) }))
+    for (const [shared, own, sharedDraws] of seeds)
+      this.replicas.push(new Replica({ schema, space: 's', random32: copyOf(shared, own, sharedDraws) }))
   }
 
   connect(i: number): void {
@@ -146,6 +146,30 @@ describe('two copies of one replica', () => {
     bench.settle()
     expect(bench.space.stats.forks).toBeGreaterThan(0)
     expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([206, 206])
+  })
+
+  it('that hold one batch which a third overtook: it is issued again by both and counts once', () => {
+    // Two draws more than the incarnation: the first salt, so the first two copies have the same first batch.
+    const bench = new Bench([
+      [5, 1, 6],
+      [5, 2, 6],
+      [5, 3, 4],
+    ])
+    bench.connect(2)
+    bench.add(2, 1000)
+    bench.settle()
+    bench.add(0, 1)
+    bench.add(1, 1)
+    bench.connect(0)
+    bench.connect(1)
+    bench.settle()
+    expect(bench.replicas.map(replica => replica.stats.forks)).toEqual([1, 1, 0])
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1001, 1001, 1001])
+    bench.add(0, 10)
+    bench.add(1, 100)
+    bench.settle()
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1111, 1111, 1111])
+    expect(bench.replicas.map(replica => replica.pendingChanges)).toEqual([0, 0, 0])
   })
 
   it('without copies nothing is ever called a fork, also when answers are lost and all is sent again', () => {
