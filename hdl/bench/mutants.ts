@@ -135,8 +135,8 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'core: an answer that has to wait is not kept',
     file: 'rv64_core.v',
-    find: 'ex_answered ? delta_held : delta_state',
-    replace: 'delta_state',
+    find: 'wire keep  = ex_valid & use_delta & ~ex_trap & ~ex_done;',
+    replace: "wire keep  = 1'b0;",
     catcher: 'random',
   },
   {
