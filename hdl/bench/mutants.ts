@@ -35,6 +35,13 @@ export const MUTANTS: Mutant[] = [
     catcher: { proof: 'cell xor' },
   },
   {
+    what: 'a slice of the add cell takes the carry of its own clock, against the proof',
+    file: 'delta_sum_cell.v',
+    find: '{slice[k-1].state_carry, slice[k-1].folded_carry}',
+    replace: '{slice[k-1].sum_over, slice[k-1].folded_over}',
+    catcher: { proof: 'sum cell' },
+  },
+  {
     what: 'SWAP that keeps takes the reference for the state',
     file: 'delta_cell.v',
     find: 'keep ? state : value',
