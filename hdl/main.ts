@@ -1,7 +1,7 @@
 // The room's command. `bash hdl/run` installs what is missing and comes here.
 import { join } from 'node:path'
 import { elfCommand } from './bench/elf_command.ts'
-import { buildCore, runCore } from './bench/lockstep.ts'
+import { buildCore, runCore, runSimulator } from './bench/lockstep.ts'
 import { MUTANTS, runMutant } from './bench/mutants.ts'
 import { Failure, must, OUT, outFolder, ROOM } from './bench/process.ts'
 import { buildExample, buildTests, coverageSize, runPrograms, uncovered } from './bench/programs.ts'
@@ -38,6 +38,11 @@ async function units(short: boolean): Promise<void> {
         `delta_cell ${lane} ${width}: SWAP and LOAD against ACCUM in every phase, 5,000 random clocks (iverilog)`,
         runCell(lane, width, 5, 5000),
       )
+  for (const slices of [2, 4])
+    report(
+      `delta_sum_cell 64 in ${slices} slices: the same (iverilog)`,
+      runCell('add', 64, 5, 5000, undefined, slices),
+    )
   for (const lane of ['xor', 'add'] as const)
     for (const ports of [1, 3, 9])
       report(
@@ -95,6 +100,19 @@ async function cores(short: boolean): Promise<void> {
   report(
     `core: ${seeds} random programs with waits and interrupts, ${compared} instructions compared`,
     difference,
+  )
+
+  // the other outcome of `tohost`: every program above passes, this one must come out as failing test 7, on both
+  const fails = buildExample('fails')
+  const verdicts = [
+    runSimulator(fails.elf, fails.tohost, 100_000).verdict,
+    (await runCore(fails.elf, fails.tohost, { maxCycles: 100_000, program })).verdict,
+  ]
+  report(
+    'tohost: a failing program reports its test number on simulator and core',
+    verdicts.every(verdict => verdict.kind === 'fail' && verdict.test === 7n)
+      ? null
+      : verdicts.map(verdict => verdict.kind).join(', '),
   )
 
   for (const name of ['converge', 'undo', 'checkpoint', 'fusion', 'mixture']) {

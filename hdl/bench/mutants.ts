@@ -35,6 +35,13 @@ export const MUTANTS: Mutant[] = [
     catcher: { proof: 'cell xor' },
   },
   {
+    what: 'a slice of the add cell takes the carry of its own clock, against the proof',
+    file: 'delta_sum_cell.v',
+    find: '{slice[k-1].state_carry, slice[k-1].folded_carry}',
+    replace: '{slice[k-1].sum_over, slice[k-1].folded_over}',
+    catcher: { proof: 'sum cell' },
+  },
+  {
     what: 'SWAP that keeps takes the reference for the state',
     file: 'delta_cell.v',
     find: 'keep ? state : value',
@@ -135,8 +142,8 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'core: an answer that has to wait is not kept',
     file: 'rv64_core.v',
-    find: 'ex_answered ? delta_held : delta_state',
-    replace: 'delta_state',
+    find: 'wire keep  = ex_valid & use_delta & ~ex_trap & ~ex_done;',
+    replace: "wire keep  = 1'b0;",
     catcher: 'random',
   },
   {

@@ -166,13 +166,14 @@ export async function runTraffic(
   return run
 }
 
-/** delta_cell: random traffic, and every phase of SWAP (and LOAD) against ACCUM, on iverilog. Returns differences. */
+/** delta_cell (delta_sum_cell with more than one slice): random traffic, and every phase of SWAP (and LOAD) against ACCUM, on iverilog. Returns differences. */
 export function runCell(
   lane: Lane,
   width: number,
   seed: number,
   clocks: number,
   sources?: string,
+  slices = 1,
 ): string | undefined {
   const draw = new Draw(seed)
   const word = (): bigint => {
@@ -221,7 +222,7 @@ export function runCell(
   }
   const words = simulate(
     'cells_bench',
-    { WIDTH: width, LANE: LANES.indexOf(lane), CONTEXTS: 2 },
+    { WIDTH: width, LANE: LANES.indexOf(lane), CONTEXTS: 2, SLICES: slices },
     lines,
     sources,
   )

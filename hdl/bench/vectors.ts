@@ -77,7 +77,7 @@ export function simulate(
     ...['-g2005-sv', '-s', bench, '-o', program],
     ...Object.entries(parameters).map(([name, value]) => `-P${bench}.${name}=${value}`),
     joinPath(ROOM, 'bench', `${bench}.v`),
-    ...['join', 'cell', 'ram', 'bank', 'tree', 'table', 'fold'].map(name => source(`delta_${name}.v`)),
+    ...['join', 'delay', 'cell', 'sum_cell', 'ram', 'bank', 'tree', 'table', 'fold'].map(name => source(`delta_${name}.v`)),
   ])
   writeFileSync(joinPath(folder, `${tag}.in`), `${lines.join('\n')}\n`)
   must('vvp', [

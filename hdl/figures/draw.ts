@@ -62,6 +62,7 @@ export function draw(): void {
 Made by \`npm run hdl\` (\`npm run hdl -- --figures\` for these alone). LUT, FF and block RAM: *synthesised*, the unit alone, 64-bit
 words; a LUT here is a place for one: carry cells and LUT RAM count (ECP5: a carry pair 2, a 16x4 RAM 6; Gowin: a carry cell 1, a 16x4 RAM 4). MHz:
 *placed and routed* by nextpnr in a frame of registers, seed 1, so without pads. Tables have 512 contexts (iCE40: 256).
+The core on Gowin is mapped for area (abc9 with script flow2 and a relaxed delay, no wide multiplexers), the rest for speed.
 
 | unit | part | LUT | FF | block RAM | f_max |
 |---|---|---:|---:|---:|---|

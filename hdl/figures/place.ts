@@ -20,6 +20,8 @@ export interface Unit {
   inputs: [string, number][]
   outputs: [string, number][]
   sources: string[]
+  /** Gowin: map for area, without wide multiplexers, instead of for speed */
+  small?: boolean
 }
 export interface Figure {
   unit: string
@@ -98,6 +100,7 @@ export const fold = (ports: number): Unit => ({
   sources: delta('join', 'tree', 'fold'),
 })
 export const core: Unit = {
+  small: true,
   name: 'core',
   module: 'rv64_core',
   parameters: {},
@@ -241,6 +244,9 @@ export function place(
   const parameters = Object.entries(unit.parameters)
     .map(([name, value]) => `-set ${name} ${value}`)
     .join(' ')
+  const small = unit.small && part === 'gowin'
+  const area = small ? 'scratchpad -copy abc9.script.flow2 abc9.script; scratchpad -set abc9.D 60000;' : ''
+  const synth = `${area} ${SYNTH[part]}${small ? ' -nowidelut' : ''}`
   const reads = [...new Set([...unit.sources, ...delta('join', 'tree')])]
     .map(path => join(ROOM, path))
     .join(' ')
@@ -251,7 +257,7 @@ export function place(
     [
       '-q',
       '-p',
-      `read_verilog -I${join(ROOM, 'rtl')} ${reads}; ${set} ${SYNTH[part]} -top ${unit.module}; tee -o alone.stat stat`,
+      `read_verilog -I${join(ROOM, 'rtl')} ${reads}; ${set} ${synth} -top ${unit.module}; tee -o alone.stat stat`,
     ],
     { cwd: folder, timeoutMs },
   )
@@ -271,7 +277,7 @@ export function place(
     [
       '-q',
       '-p',
-      `read_verilog -I${join(ROOM, 'rtl')} ${reads} frame.v; ${SYNTH[part].replace(' -noiopads', '')} -top frame -json frame.json`,
+      `read_verilog -I${join(ROOM, 'rtl')} ${reads} frame.v; ${synth.replace(' -noiopads', '')} -top frame -json frame.json`,
     ],
     { cwd: folder, timeoutMs },
   )

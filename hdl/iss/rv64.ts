@@ -13,7 +13,7 @@ const sext32 = (x: bigint): bigint => u64(BigInt.asIntN(32, x))
 
 export const CONTEXTS = 32
 
-/** pc, mepc and mtvec hold addresses below 8 GiB; any other becomes one that is invalid too: bit 63 and bits 32 to 0. */
+/** pc and mepc hold addresses below 8 GiB; any other becomes one that is invalid too: bit 63 and bits 32 to 0. */
 const narrow = (address: bigint): bigint =>
   address >> 33n === 0n ? address : SIGN | (address & 0x1_ffff_ffffn)
 
@@ -134,7 +134,7 @@ export class Rv64 {
     this.mcause = cause
     this.mtval = value
     this.mstatus = this.mstatus & 8n ? 0x80n : 0n
-    this.pc = this.mtvec
+    this.pc = narrow(this.mtvec)
   }
 
   private execute(word: number, done: Retired): undefined {
@@ -400,7 +400,7 @@ export class Rv64 {
         this.mie = word & 0x888n
         break
       case 0x305:
-        this.mtvec = narrow(word & MASK & ~3n)
+        this.mtvec = (word & MASK & ~3n) | (word >> 33n === 0n ? 0n : SIGN)
         break
       case 0x340:
         this.mscratch = u64(word)

@@ -56,7 +56,8 @@ module rv64_alu (
   wire [5:0]  limit = left ? amount : {minus[5] & ~word_op, minus[4:0]};
   wire        whole = ~left & (amount == 6'd0);
   wire        fill  = use_shift & arithmetic & ~left & (word_op ? a[31] : a[63]);
-  wire        turns = use_shift & left;
+  wire [1:0]  turns = {use_shift & left & ~word_op, use_shift & left};
+  wire [1:0]  fills = {fill & ~word_op, fill};
   wire [63:0] kept;
   wire [7:0]  high_less, high_same, low_less;
   genvar i;
@@ -65,13 +66,14 @@ module rv64_alu (
       // bit n of these constants is i < n and i == n; n is a digit of the limit
       localparam [7:0] LESS = 8'hfe << i;
       localparam [7:0] SAME = 8'h01 << i;
-      assign high_less[i] = use_shift & (whole | LESS[limit[5:3]]);
-      assign high_same[i] = use_shift & SAME[limit[5:3]];
+      wire here = use_shift & ((i < 4) | ~word_op);       // the upper half of a word operation stays 0
+      assign high_less[i] = here & (whole | LESS[limit[5:3]]);
+      assign high_same[i] = here & SAME[limit[5:3]];
       assign low_less[i]  = LESS[limit[2:0]];
     end
     for (i = 0; i < 64; i = i + 1) begin : bit_mask
-      assign kept[i]   = turns ^ (high_less[i/8] | (high_same[i/8] & low_less[i%8]));
-      assign picked[i] = logic_word[i] | (kept[i] ? rotated[i] : fill);
+      assign kept[i]   = turns[i/32] ^ (high_less[i/8] | (high_same[i/8] & low_less[i%8]));
+      assign picked[i] = logic_word[i] | (kept[i] ? rotated[i] : fills[i/32]);
     end
   endgenerate
 endmodule

@@ -49,7 +49,7 @@ module rv64_atomik #(
 );
   wire                    delta_load, delta_accum, delta_read, delta_swap, delta_keep, state_valid;
   wire [CONTEXT_BITS-1:0] delta_context;
-  wire [63:0]             delta_value, delta_state;
+  wire [63:0]             delta_value, state, delta_state;
 
   rv64_core #(.RESET_PC(RESET_PC), .CONTEXT_BITS(CONTEXT_BITS)) core (
     .clk(clk), .rst(rst),
@@ -72,13 +72,15 @@ module rv64_atomik #(
 `endif
   );
 
+  assign delta_state = state & {64{state_valid}};
+
   // ACCUM also reads, so that every operation returns the state before it, as an atomic fetch-and-op does
   delta_table #(.WIDTH(64), .ADDRESS(CONTEXT_BITS), .PORTS(1), .LANE(0)) contexts (
     .clk(clk), .rst(rst),
     .accum(delta_accum), .accum_address(delta_context), .accum_delta(delta_value),
     .load(delta_load), .read(delta_read | delta_accum), .swap(delta_swap), .swap_keep(delta_keep),
     .address(delta_context), .value(delta_value),
-    .result_valid(state_valid), .result(delta_state)
+    .result_valid(state_valid), .result(state)
   );
 endmodule
 `default_nettype wire

@@ -41,7 +41,7 @@ module rv64_core #(
   input  wire                    irq_software,
   input  wire                    irq_timer,
   input  wire                    irq_external,
-  // contexts: a command in decode, the state before it a clock later
+  // contexts: a command in decode, the state before it a clock later, and 0 in every other clock
   output wire                    delta_load,
   output wire                    delta_accum,
   output wire                    delta_read,
@@ -84,8 +84,8 @@ module rv64_core #(
   reg  [31:0] pc;
   reg         fetched;
   wire [31:0] pc_next, fetch_pc;
-  assign pc_next      = {pc[31], 31'd0} | ({1'b0, pc[30:0]} + 32'd1);
-  assign fetch_pc     = redirect ? redirect_pc : id_go ? pc_next : pc;
+  assign pc_next      = {pc[31], 31'd0} | ({1'b0, pc[30:0]} + {31'd0, id_go});
+  assign fetch_pc     = redirect ? redirect_pc : pc_next;
   assign ibus_valid   = ~rst;
   assign ibus_address = {fetch_pc[31], 30'd0, fetch_pc[30:0], 2'b00};
   always @(posedge clk)
@@ -182,7 +182,8 @@ module rv64_core #(
   wire        jump     = ex_jump | ex_jalr | taken;
   wire        relative = ex_jump | ex_branch;
   // where to: also the value of a trap, the memory address or what decode put into the operands; bit 0 is cleared for jalr
-  wire [63:0] jump_pc  = relative ? {ex_target[33], 30'd0, ex_target[32:0]} : {sum[63:1], sum[0] & ~ex_jalr};
+  wire [32:0] jump_low = relative ? ex_target[32:0] : {sum[32:1], sum[0] & ~ex_jalr};
+  wire        jump_bad = relative ? ex_target[33] : |sum[63:33];
 
   // memory
   wire        memory   = ex_load | ex_store;
@@ -200,12 +201,11 @@ module rv64_core #(
   assign dbus_write_word = rotated;
 
   // a fault found here turns the slot into a trap slot, which acts a clock later
-  wire late_jump = jump & jump_pc[1];
+  wire late_jump = jump & jump_low[1];
   wire late      = ex_valid & ~ex_trap & (refused | (memory & dbus_fault) | late_jump);
   wire [3:0] late_cause = late_jump ? 4'd0 : {1'b0, 1'b1, ex_store, ~refused};
 
-  wire [63:0] turn_pc = (ex_trap | ex_mret) ? csr_word : jump_pc;
-  assign redirect_pc = {|turn_pc[63:33], turn_pc[32:2]};
+  assign redirect_pc = (ex_trap | ex_mret) ? {csr_word[63], csr_word[32:2]} : {jump_bad, jump_low[32:2]};
   wire   turns       = ex_trap | ex_mret | jump;
   assign ex_done     = ex_valid & ~late & dbus_ready & ~(turns & ~ibus_ready) & ~(first & ~ex_trap);
   assign redirect    = ex_done & turns;
@@ -213,11 +213,23 @@ module rv64_core #(
   wire        traps = ex_done & ex_trap;
   wire        acts  = ex_done & ~ex_trap;
 
-  // what a CSR instruction writes, or the value of a trap
-  wire [1:0]  modify  = ex_trap ? 2'b00 : {ex_funct3[1], ex_funct3[0]};
-  wire [63:0] csr_new = modify[1] ? (modify[0] ? csr_word & ~jump_pc : csr_word | jump_pc) : jump_pc;
+  // what a CSR instruction writes, or the value of a trap. A bit is one choice of four: 0, source, set, clear; the zero is
+  // for the upper bits of a jump's target, which are not computed but for bit 63.
+  wire [1:0]  modify   = ex_trap ? 2'b01 : {ex_funct3[1], ~ex_funct3[1] | ex_funct3[0]};
+  wire [1:0]  modify_h = (ex_trap & relative) ? 2'b00 : modify;
+  wire [63:0] csr_new;
+  genvar n;
+  generate
+    for (n = 0; n < 64; n = n + 1) begin : written
+      wire [1:0] how    = (n < 33) ? modify : modify_h;
+      wire       source = (n < 33) ? jump_low[n % 33] : sum[n];
+      wire       word   = (how == 2'b00) ? 1'b0 : (how == 2'b01) ? source : (how == 2'b10) ? csr_word[n] | source : csr_word[n] & ~source;
+      assign csr_new[n] = (n == 63) ? word | (ex_trap & relative & jump_bad) : word;
+    end
+  endgenerate
+  wire [3:0] csr_next = ((id_go & id_trap) | late) ? CSR_MTVEC : id_go ? csr : ex_csr;
   rv64_csrs csrs (
-    .clk(clk), .rst(rst), .csr(ex_csr), .csr_word(csr_word),
+    .clk(clk), .rst(rst), .csr_next(csr_next), .csr(ex_csr), .csr_word(csr_word),
     .write(acts & ex_is_csr & ex_csr_writes), .write_word(csr_new),
     .trap(traps), .trap_interrupt(ex_interrupt), .trap_cause(ex_cause), .trap_pc(ex_pc),
     .mret(acts & ex_mret), .retire(acts),
@@ -229,8 +241,8 @@ module rv64_core #(
   wire        use_sum    = ex_alu == ALU_ADD;
   wire        use_link   = ex_alu == ALU_LINK;   // decode holds the next word, and its pc, while a jump is in execute
   wire        use_delta  = ex_alu == ALU_DELTA;
-  wire [63:0] some       = ({{32{use_sum & ~ex_word}}, {32{use_sum}}} & sum) | {{32{~ex_word}} & picked[63:32], picked[31:0]} | csr_word;
-  wire [63:0] most       = some | ({64{use_delta}} & delta_state) | ({64{use_link}} & pc_word) | {63'd0, less & (ex_alu == ALU_LESS)};
+  wire [63:0] some       = ({{32{use_sum & ~ex_word}}, {32{use_sum}}} & sum) | picked | csr_word;
+  wire [63:0] most       = some | delta_state | ({64{use_link}} & pc_word) | {63'd0, less & (ex_alu == ALU_LESS)};
   assign ex_result = {most[63:32] | {32{ex_word & most[31]}}, most[31:0]};
 
   // A slot may have to go round again: an access that crosses takes its second address, 8 further; and a context answers
@@ -245,11 +257,11 @@ module rv64_core #(
   wire from_pc    = operand_pc | value_pc;
 
   always @(posedge clk) begin
+    ex_csr <= csr_next;
     if (id_go) begin
       ex_trap       <= id_trap;
       ex_interrupt  <= interrupt;
       ex_cause      <= id_cause;
-      ex_csr        <= id_trap ? CSR_MTVEC : csr;
       ex_writes     <= writes_rd & (rd != 5'd0) & ~id_trap;
       ex_pc         <= pc;
       ex_insn       <= ibus_word;
@@ -272,7 +284,6 @@ module rv64_core #(
     end else if (late) begin
       ex_trap   <= 1'b1;
       ex_cause  <= late_cause;
-      ex_csr    <= CSR_MTVEC;
       ex_writes <= 1'b0;
     end else begin
       if (split) ex_second <= 1'b1;

@@ -47,7 +47,8 @@
   CHECK(\number, t1, \kept)
 .endm
   la s5, handler
-  WARL 20, mtvec, -1, 0x80000001fffffffc   # a pc lies below 8 GiB; any other stays invalid
+  WARL 20, mtvec, -1, -4
+  WARL 62, mtvec, 0x400000000, 0x8000000400000000   # a pc lies below 8 GiB; any other stays invalid
   csrw mtvec, s5
   WARL 21, mepc, -1, 0x80000001fffffffc
   WARL 60, mepc, 0x200000000, 0x8000000000000000
