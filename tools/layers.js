@@ -17,14 +17,17 @@ const rooms = {
   engine: ['algebra', 'wire', 'schema'],
   adapters: ['blocks', 'engine', 'wire'],
   client: ['adapters', 'engine', 'schema', 'wire'],
+  store: ['client', 'schema'],
+  react: ['client', 'schema', 'store'],
 }
 const packages = {
   atomik: [],
   device: ['atomik'],
   hub: ['atomik'],
   flights: ['hub', 'atomik'],
+  simulator: ['atomik'],
   console: ['flights', 'hub', 'atomik'],
-  cli: ['device', 'flights', 'hub', 'atomik'],
+  cli: ['device', 'flights', 'hub', 'simulator', 'atomik'],
 }
 /** Files every room of the library may use. */
 const ground = ['errors.ts', 'limits.ts']
@@ -58,7 +61,9 @@ for (const [name, allowed] of Object.entries(packages)) {
     const where = relative(root, file)
     const isTest = /\.(test|contract)\.tsx?$/.test(file)
     for (const target of imported(readFileSync(file, 'utf8'))) {
-      const other = /^(?:@atomik\/)?(atomik|device|hub|flights|console|cli)(?:\/|$)/.exec(target)?.[1]
+      const other = /^(?:@atomik\/)?(atomik|device|hub|flights|simulator|console|cli)(?:\/|$)/.exec(
+        target,
+      )?.[1]
       if (other !== undefined && other !== name && !allowed.includes(other) && !isTest)
         problems.push(
           `${where}: package ${name} may not import ${other}; it may import ${allowed.join(', ') || 'none'}`,

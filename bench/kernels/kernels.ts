@@ -1,40 +1,105 @@
-/** Bulk work on words: ours beside plain JavaScript. */
-import { figureOf, interleave } from '../harness/measure.ts'
-import type { Section } from '../harness/section.ts'
+/**
+ * Bulk work on words, beside C, memcpy and plain JavaScript. Each table is one function: it lays out the same operands on both
+ * sides, checks that both get the same result, and measures in interleaved rounds. Bars are judged on medians; threads, whose
+ * second core may be busy with something else, on their best rounds.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Bar, Figure, ResultTable, Section } from '../harness/section.ts'
+import { CBaseline } from './c.ts'
+import { digestTable, foldTable, fourTable, xorTable } from './dense.ts'
+import { accumTable } from './scalar.ts'
+import { scatterTable, sparseTables, swapTable } from './sparse.ts'
+
+/** What a table's function gets. */
+export interface Setting {
+  readonly c: CBaseline | undefined
+  readonly hasAvx512: boolean
+  readonly quick: boolean
+  readonly rounds: number
+  readonly roundSeconds: number
+}
+
+/** What it gives back. */
+export interface Measured {
+  readonly tables: readonly ResultTable[]
+  readonly bars: readonly Bar[]
+}
+
+/** baseline.c is beside the sources, not beside what the compiler made of them. */
+function sourceOfC(): string {
+  for (const path of ['../../kernels/baseline.c', 'baseline.c']) {
+    const file = fileURLToPath(new URL(path, import.meta.url))
+    if (existsSync(file)) return file
+  }
+  throw new Error('baseline.c is not where it should be')
+}
+
+/** A bar that is a ratio of two figures in one column; nothing where one of them was not measured. */
+export function ratioBar(
+  name: string,
+  least: number,
+  ours: Figure | undefined,
+  theirs: Figure | undefined,
+  options: { readonly by?: 'median' | 'max'; readonly against: string; readonly reason?: string },
+): Bar[] {
+  if (ours === undefined || theirs === undefined) return []
+  const by = options.by ?? 'median'
+  const ratio = ours[by] / theirs[by]
+  const met = ratio >= least
+  return [
+    {
+      name,
+      wanted: `≥ ${least} × ${options.against}`,
+      measured: `${ratio.toPrecision(3)} ×${by === 'max' ? ' (best of each)' : ''}`,
+      met,
+      ...(met || options.reason === undefined ? {} : { reason: options.reason }),
+    },
+  ]
+}
 
 export const section: Section = {
-  title: 'bulk work on words',
-  async run({ rounds, quick }) {
-    const words = quick ? 2 ** 12 : 2 ** 20
-    const [a, b] = [new Int32Array(2 * words), new Int32Array(2 * words).fill(0x55aa)]
-    const [c, d] = [new BigUint64Array(words), new BigUint64Array(words).fill(0x55aan)]
-    const cases = [
-      () => {
-        for (let i = 0; i < a.length; i++) a[i] ^= b[i]
-      },
-      () => {
-        for (let i = 0; i < c.length; i++) c[i] ^= d[i]
-      },
-    ]
-    const speeds = interleave(cases, { rounds }).map(seconds =>
-      figureOf(seconds.map(s => (words * 8) / s / 1e9)),
-    )
+  title: 'bulk work on words: WebAssembly and JavaScript beside C and memcpy',
+  async run({ quick, rounds, say }) {
+    const c = await CBaseline.start(sourceOfC())
+    const hasAvx512 = c !== undefined && (await c.has('avx512'))
+    const setting: Setting = {
+      c,
+      hasAvx512,
+      quick,
+      rounds: quick ? 2 : Math.max(9, 5 * rounds),
+      roundSeconds: quick ? 0.0005 : 0.003,
+    }
+    const tables: ResultTable[] = []
+    const bars: Bar[] = []
+    const steps = {
+      accumTable,
+      foldTable,
+      xorTable,
+      fourTable,
+      scatterTable,
+      swapTable,
+      sparseTables,
+      digestTable,
+    }
+    for (const [name, step] of Object.entries(steps)) {
+      say(name)
+      const measured = await step(setting)
+      tables.push(...measured.tables)
+      bars.push(...measured.bars)
+    }
+    c?.stop()
     return {
-      tables: [
-        {
-          id: 'xor-into',
-          title: 'xor-into of two arrays',
-          method: `${words} words of 64 bits, one operand counted.`,
-          columns: [{ name: 'xor-into', unit: 'GB/s', better: 'higher' }],
-          rows: [
-            { name: 'Int32Array', cells: [speeds[0]] },
-            { name: 'BigUint64Array', cells: [speeds[1]] },
-          ],
-          baseline: 'Int32Array',
-        },
+      tables,
+      bars,
+      notes: [
+        `${setting.rounds} interleaved rounds of at least ${setting.roundSeconds * 1000} ms for each figure; one operand is counted where several move.`,
+        ...(c === undefined
+          ? ['No gcc or no x86-64 here: the C rows and the bars against them are missing.']
+          : hasAvx512
+            ? []
+            : ['This processor has no AVX-512: its rows are missing.']),
       ],
-      bars: [],
-      notes: [],
     }
   },
 }

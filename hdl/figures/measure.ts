@@ -2,14 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outFolder, ROOM } from '../bench/process.ts'
-import { cell, core, type Figure, fold, type Part, place, table, type Unit } from './place.ts'
+import { cell, core, type Figure, fold, type Part, place, sumCell, table, type Unit } from './place.ts'
 
 /** Unit, part and, where place and route is known not to end or to fit, synthesis alone. */
 export function plan(): [Unit, Part, boolean][] {
   const rows: [Unit, Part, boolean][] = []
   const parts: Part[] = ['gowin', 'ecp5', 'ice40', 'xilinx']
   for (const part of ['gowin', 'ecp5'] as Part[])
-    for (const lane of [0, 1]) rows.push([cell(lane), part, false])
+    rows.push([cell(0), part, false], [cell(1), part, false], [sumCell(2), part, false], [sumCell(4), part, false])
   rows.push([cell(0), 'ice40', false], [cell(0), 'xilinx', false])
   for (const part of ['ecp5', 'gowin', 'xilinx', 'ice40'] as Part[]) rows.push([core, part, part === 'ice40'])
   // contexts as many as fill the part's block RAM: 512 of 64 bits, 256 on iCE40
@@ -27,14 +27,14 @@ export function plan(): [Unit, Part, boolean][] {
   return rows
 }
 
-export function measure(tools: string, only?: RegExp): Figure[] {
+export function measure(tools: string, only?: RegExp, timeoutMs = 600_000): Figure[] {
   const file = join(ROOM, 'figures', 'placed.json')
   let kept: Figure[] = []
   if (only) kept = JSON.parse(readFileSync(file, 'utf8')) as Figure[]
   outFolder('pnr')
   for (const [unit, part, synthesisOnly] of plan()) {
     if (only && !only.test(`${unit.name} ${part}`)) continue
-    const figure = place(unit, part, tools, 300_000, synthesisOnly)
+    const figure = place(unit, part, tools, timeoutMs, synthesisOnly)
     kept = [...kept.filter(other => other.unit !== figure.unit || other.part !== part), figure]
     writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`)
     console.log(

@@ -50,6 +50,13 @@ export const cell = (lane: number): Unit => ({
   outputs: [['state', W]],
   sources: delta('join', 'cell'),
 })
+export const sumCell = (slices: number): Unit => ({
+  ...cell(1),
+  name: `cell add, ${slices} slices`,
+  module: 'delta_sum_cell',
+  parameters: { WIDTH: W, SLICES: slices },
+  sources: delta('delay', 'sum_cell'),
+})
 export const table = (ports: number, address: number): Unit => ({
   name: `table ${ports}`,
   module: 'delta_table',
@@ -230,7 +237,7 @@ export function place(
     figure.seconds = Math.round((Date.now() - start) / 1000)
     return figure
   }
-  const folder = outFolder('pnr', `${part}-${unit.name.replace(/ /g, '-')}`)
+  const folder = outFolder('pnr', `${part}-${unit.name.replace(/[ ,]+/g, '-')}`)
   const parameters = Object.entries(unit.parameters)
     .map(([name, value]) => `-set ${name} ${value}`)
     .join(' ')

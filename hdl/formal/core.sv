@@ -64,18 +64,21 @@ module core_proof (
   wire less_branch = f3[1] ? a < b : $signed(a) < $signed(b);
   wire taken = (f3[2] ? less_branch : a == b) ^ f3[0];
 
+  // a pc lies below 8 GiB; any other address becomes one that is invalid too
+  wire [63:0] after = pc_rdata + 64'd4;
+  wire [63:0] link  = {|after[63:33], 30'd0, after[32:0]};
   reg        writes, reads_memory, writes_memory, known;
   reg [63:0] result, next, address;
   wire [31:0] w = f3 == 3'd0 ? ((alternate & ~imm) ? sub32 : add32) : f3 == 3'd1 ? sll32 : alternate ? sra32 : srl32;
   wire signed [63:0] mw = mem_rdata;
   always @* begin
     known = 1'b1; writes = 1'b1; reads_memory = 1'b0; writes_memory = 1'b0;
-    result = 64'd0; next = pc_rdata + 64'd4; address = 64'd0;
+    result = 64'd0; next = after; address = 64'd0;
     case (op)
       7'h37: result = imm_u;
       7'h17: result = pc_rdata + imm_u;
-      7'h6f: begin result = pc_rdata + 64'd4; next = pc_rdata + imm_j; end
-      7'h67: begin result = pc_rdata + 64'd4; next = (a + imm_i) & ~64'd1; end
+      7'h6f: begin result = link; next = pc_rdata + imm_j; end
+      7'h67: begin result = link; next = (a + imm_i) & ~64'd1; end
       7'h63: begin writes = 1'b0; if (taken) next = pc_rdata + imm_b; end
       7'h03: begin
         reads_memory = 1'b1; address = a + imm_i;
@@ -106,7 +109,7 @@ module core_proof (
   wire [7:0] mask = f3[1:0] == 2'd0 ? 8'h01 : f3[1:0] == 2'd1 ? 8'h03 : f3[1:0] == 2'd2 ? 8'h0f : 8'hff;
   wire bad_result = known & (writes & insn[11:7] != 5'd0 ? (rd_addr != insn[11:7] | rd_wdata != result)
                                                          : (rd_addr != 5'd0 | rd_wdata != 64'd0));
-  wire bad_next   = known & (pc_wdata != next);
+  wire bad_next   = known & (pc_wdata != {|next[63:33], 30'd0, next[32:0]});
   wire bad_memory = known & ((reads_memory ? (mem_rmask != mask | mem_addr != address) : mem_rmask != 8'd0)
                            | (writes_memory ? (mem_wmask != mask | mem_addr != address) : mem_wmask != 8'd0));
   // the words outside the specification must have trapped

@@ -6,8 +6,7 @@ module table_proof #(
   parameter WIDTH = 8,
   parameter ADDRESS = 2,
   parameter PORTS = 2,
-  parameter LANE = 0,
-  parameter RADIX = 8
+  parameter LANE = 0
 ) (
   input wire                     clk,
   input wire                     rst,
@@ -27,7 +26,7 @@ module table_proof #(
 `ifndef STEP
   (* anyconst *) reg [ADDRESS-1:0] probed;
 `endif
-  delta_table #(.WIDTH(WIDTH), .ADDRESS(ADDRESS), .PORTS(PORTS), .LANE(LANE), .RADIX(RADIX)) dut (
+  delta_table #(.WIDTH(WIDTH), .ADDRESS(ADDRESS), .PORTS(PORTS), .LANE(LANE)) dut (
     .clk(clk), .rst(1'b0),
     .accum(accum), .accum_address(accum_address), .accum_delta(accum_delta),
     .load(load), .read(read), .swap(swap), .swap_keep(keep), .address(address), .value(value),

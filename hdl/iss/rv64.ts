@@ -13,6 +13,10 @@ const sext32 = (x: bigint): bigint => u64(BigInt.asIntN(32, x))
 
 export const CONTEXTS = 32
 
+/** pc, mepc and mtvec hold addresses below 8 GiB; any other becomes one that is invalid too: bit 63 and bits 32 to 0. */
+const narrow = (address: bigint): bigint =>
+  address >> 33n === 0n ? address : SIGN | (address & 0x1_ffff_ffffn)
+
 /** What one step did: the same facts that the core reports when it retires an instruction. */
 export interface Retired {
   pc: bigint
@@ -102,7 +106,7 @@ export class Rv64 {
       readBytes: 0,
       writeBytes: 0,
       memoryWord: 0n,
-      pcNext: u64(this.pc + 4n),
+      pcNext: narrow(u64(this.pc + 4n)),
     }
     this.minstretWritten = false
     try {
@@ -111,6 +115,7 @@ export class Rv64 {
       done.insn = word
       this.execute(word, done)
       if (done.pcNext & 2n) throw new Trap(0, done.pcNext)
+      done.pcNext = narrow(done.pcNext)
       if (done.rd !== 0) this.x[done.rd] = done.rdWord
       if (!this.minstretWritten) this.minstret = u64(this.minstret + 1n)
       this.pc = done.pcNext
@@ -158,13 +163,13 @@ export class Rv64 {
       case 0x6f: {
         const offset =
           ((word >> 31) << 20) | (word & 0xff000) | ((word >>> 9) & 0x800) | ((word >>> 20) & 0x7fe)
-        result('jal', this.pc + 4n)
-        done.pcNext = u64(this.pc + BigInt(offset))
+        result('jal', done.pcNext)
+        done.pcNext = narrow(u64(this.pc + BigInt(offset)))
         return
       }
       case 0x67:
         if (funct3 !== 0) illegal()
-        result('jalr', this.pc + 4n)
+        result('jalr', done.pcNext)
         done.pcNext = u64(a + immI) & ~1n
         return
       case 0x63: {
@@ -173,7 +178,7 @@ export class Rv64 {
         const taken = (funct3 & 4 ? less : a === b) !== ((funct3 & 1) === 1)
         const offset =
           ((word >> 31) << 12) | ((word << 4) & 0x800) | ((word >>> 20) & 0x7e0) | ((word >>> 7) & 0x1e)
-        if (taken) done.pcNext = u64(this.pc + BigInt(offset))
+        if (taken) done.pcNext = narrow(u64(this.pc + BigInt(offset)))
         return
       }
       case 0x03:
@@ -395,13 +400,13 @@ export class Rv64 {
         this.mie = word & 0x888n
         break
       case 0x305:
-        this.mtvec = word & MASK & ~3n
+        this.mtvec = narrow(word & MASK & ~3n)
         break
       case 0x340:
         this.mscratch = u64(word)
         break
       case 0x341:
-        this.mepc = word & MASK & ~3n
+        this.mepc = narrow(word & MASK & ~3n)
         break
       case 0x342:
         this.mcause = word & (SIGN | 15n)

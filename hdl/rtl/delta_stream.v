@@ -60,15 +60,8 @@ module delta_stream #(
     .result_valid(answered), .result(answer)
   );
 
-  // which results are answers: a shift register as long as the table is deep
-  function integer levels(input integer ports);
-    integer n;
-    begin
-      levels = 0;
-      for (n = ports; n > 1; n = (n + ((LANE == 0) ? 8 : 2) - 1) / ((LANE == 0) ? 8 : 2)) levels = levels + 1;
-    end
-  endfunction
-  localparam LATENCY = 1 + levels(PORTS);
+  // which results are answers: a shift register as long as the table is deep (delta_table's LATENCY)
+  localparam LATENCY = (LANE != 0) ? 1 + $clog2(PORTS) : (PORTS <= 2) ? 1 : 2;
   reg [LATENCY:1] wanted;
   initial wanted = 0;
   always @(posedge aclk)

@@ -12,7 +12,11 @@
 // out of scope here: clearing P banks in one clock would take P more write ports (delta_cell and delta_fold do max).
 //
 // A command given in clock t sees every delta accepted before t and none from t on; deltas of clock t itself come after
-// it. Its result shows LATENCY = 1 + ceil(log_RADIX PORTS) clocks later, a command a clock, never a stall.
+// it. Its result shows LATENCY clocks later, a command a clock, never a stall:
+//
+//   xor   1 clock for 1 or 2 ports, 2 for any number above: the banks are joined in two levels of sqrt(PORTS) words, one
+//         on either side of a register
+//   add   1 + ceil(log2 PORTS): a level of two words a clock, because a second carry chain in a clock would halve it
 //
 // Reset empties the pipeline, not the RAM: contexts are 0 at configuration and afterwards what was LOADed.
 `default_nettype none
@@ -21,7 +25,7 @@ module delta_table #(
   parameter ADDRESS = 5,
   parameter PORTS = 1,
   parameter LANE = 0,
-  parameter RADIX = (LANE == 0) ? 8 : 2
+  parameter RADIX = (LANE == 0) ? square_root(PORTS) : 2
 ) (
   input  wire                     clk,
   input  wire                     rst,
@@ -51,8 +55,16 @@ module delta_table #(
       for (n = ports; n > 1; n = (n + RADIX - 1) / RADIX) levels = levels + 1;
     end
   endfunction
+  // the smallest n >= 2 with n * n >= ports
+  function integer square_root(input integer ports);
+    begin
+      square_root = 2;
+      while (square_root * square_root < ports) square_root = square_root + 1;
+    end
+  endfunction
   localparam LEVELS  = levels(PORTS);
-  localparam LATENCY = 1 + LEVELS;
+  localparam OPEN    = (LANE == 0 && LEVELS > 0) ? 1 : 0;    // the last level is joined to the reference in its own clock
+  localparam LATENCY = 1 + LEVELS - OPEN;
 
   // the banks, and their join LATENCY clocks after the address was given
   wire [PORTS*WIDTH-1:0] totals;
@@ -74,7 +86,7 @@ module delta_table #(
       );
     end
   endgenerate
-  delta_tree #(.WIDTH(WIDTH), .PORTS(PORTS), .RADIX(RADIX), .LANE(LANE)) tree (
+  delta_tree #(.WIDTH(WIDTH), .PORTS(PORTS), .RADIX(RADIX), .LANE(LANE), .LAST(1 - OPEN)) tree (
     .clk(clk), .rst(1'b0), .advance(1'b1), .words(totals), .joined(accumulator)
   );
 

@@ -2,12 +2,14 @@
 //
 // Level l+1 joins RADIX words of level l into one and registers it. One word needs no level and no clock.
 // RADIX is 8 for xor (XORs of many words pack into LUTs) and 2 for the lanes that carry. `advance` low holds it.
+// With LAST 0 the last level is not registered, so that whoever takes its word registers it, a clock earlier.
 `default_nettype none
 module delta_tree #(
   parameter WIDTH = 64,
   parameter PORTS = 8,
   parameter LANE = 0,
-  parameter RADIX = (LANE == 0) ? 8 : 2
+  parameter RADIX = (LANE == 0) ? 8 : 2,
+  parameter LAST = 1
 ) (
   input  wire                   clk,
   input  wire                   rst,
@@ -45,7 +47,6 @@ module delta_tree #(
       for (g = 0; g < left(l); g = g + 1) begin : node
         localparam FIRST = g * RADIX;
         localparam MEMBERS = (FIRST + RADIX <= ABOVE) ? RADIX : ABOVE - FIRST;
-        reg [WIDTH-1:0] held;
         for (k = 0; k < MEMBERS; k = k + 1) begin : member
           wire [WIDTH-1:0] sum;
           if (k == 0) assign sum = level[l-1].word[FIRST*WIDTH +: WIDTH];
@@ -53,11 +54,16 @@ module delta_tree #(
             .a(member[k-1].sum), .b(level[l-1].word[(FIRST+k)*WIDTH +: WIDTH]), .y(sum)
           );
         end
-        initial held = {WIDTH{1'b0}};
-        always @(posedge clk)
-          if (rst) held <= {WIDTH{1'b0}};
-          else if (advance) held <= member[MEMBERS-1].sum;
-        assign level[l].word[g*WIDTH +: WIDTH] = held;
+        if (l == LEVELS && LAST == 0) begin : open
+          assign level[l].word[g*WIDTH +: WIDTH] = member[MEMBERS-1].sum;
+        end else begin : clocked
+          reg [WIDTH-1:0] held;
+          initial held = {WIDTH{1'b0}};
+          always @(posedge clk)
+            if (rst) held <= {WIDTH{1'b0}};
+            else if (advance) held <= member[MEMBERS-1].sum;
+          assign level[l].word[g*WIDTH +: WIDTH] = held;
+        end
       end
     end
     assign joined = level[LEVELS].word;

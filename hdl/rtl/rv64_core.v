@@ -76,21 +76,24 @@ module rv64_core #(
 
   // ------------------------------------------------------------------ wires between the stages
   wire        id_go, ex_done, redirect;
-  wire [63:0] ex_result, wb_word, redirect_pc;
+  wire [63:0] ex_result, wb_word;
+  wire [31:0] redirect_pc;
 
   // ------------------------------------------------------------------ fetch
-  // `pc` is the address of the word that is in decode; a decode that does not move asks for it again
-  reg  [61:0] pc;
+  // `pc` is the address of the word that is in decode, in 32 bits; a decode that does not move asks for it again
+  reg  [31:0] pc;
   reg         fetched;
-  wire [61:0] pc_next = pc + 62'd1;
+  wire [31:0] pc_next, fetch_pc;
+  assign pc_next      = {pc[31], 31'd0} | ({1'b0, pc[30:0]} + 32'd1);
+  assign fetch_pc     = redirect ? redirect_pc : id_go ? pc_next : pc;
   assign ibus_valid   = ~rst;
-  assign ibus_address = {redirect ? redirect_pc[63:2] : id_go ? pc_next : pc, 2'b00};
+  assign ibus_address = {fetch_pc[31], 30'd0, fetch_pc[30:0], 2'b00};
   always @(posedge clk)
     if (rst) begin
-      pc      <= RESET_PC[63:2];
+      pc      <= {|RESET_PC[63:33], RESET_PC[32:2]};
       fetched <= 1'b0;
     end else if (ibus_ready) begin
-      pc      <= ibus_address[63:2];
+      pc      <= fetch_pc;
       fetched <= 1'b1;
     end
 
@@ -114,9 +117,9 @@ module rv64_core #(
   // the execute slot
   reg         ex_valid, ex_trap, ex_interrupt, ex_writes, ex_second;
   reg  [3:0]  ex_cause, ex_csr;
-  reg  [61:0] ex_pc;
-  reg  [31:0] ex_insn;
-  reg  [63:0] ex_a, ex_b, ex_rs2, ex_target;
+  reg  [31:0] ex_pc, ex_insn;
+  reg  [33:0] ex_target;            // bit 33: not below 8 GiB
+  reg  [63:0] ex_a, ex_b, ex_rs2;
   reg         ex_load, ex_store, ex_branch, ex_jump, ex_jalr, ex_is_csr, ex_csr_writes, ex_mret, ex_delta;
   reg         ex_word, ex_subtract, ex_arithmetic;
   reg  [2:0]  ex_alu;
@@ -151,7 +154,9 @@ module rv64_core #(
   wire        hold     = ex_valid & (load_use | ex_is_csr);
   assign id_go = fetched & ibus_ready & dbus_ready & ~hold & (~ex_valid | ex_done) & ~redirect;
 
-  wire [63:0] target = {pc, 2'b00} + immediate;
+  wire [63:0] pc_word = {pc[31], 30'd0, pc[30:0], 2'b00};
+  // pc + immediate; beyond 8 GiB or below 0 is invalid, as is what was so before
+  wire [33:0] target = {1'b0, pc[30:0], 2'b00} + immediate[33:0];
 
   wire issue = id_go & is_delta & ~id_trap;
   assign delta_load    = issue & (ibus_word[13:12] == 2'd0);
@@ -163,18 +168,21 @@ module rv64_core #(
   assign delta_value   = rs2_word;
 
   // ------------------------------------------------------------------ execute
-  wire [63:0] sum, logic_word, shifted, rotated, csr_word;
+  wire [63:0] sum, picked, rotated, csr_word;
   wire        less, equal, trap_misaligned;
   rv64_alu execute (
     .a(ex_a), .b(ex_b), .store_word(ex_rs2), .funct3(ex_funct3), .subtract(ex_subtract), .arithmetic(ex_arithmetic),
     .word_op(ex_word), .is_store(ex_store), .is_branch(ex_branch),
-    .sum(sum), .less(less), .equal(equal), .logic_word(logic_word), .shifted(shifted), .rotated(rotated)
+    .use_logic(ex_alu == ALU_LOGIC), .use_shift(ex_alu == ALU_SHIFT),
+    .sum(sum), .less(less), .equal(equal), .picked(picked), .rotated(rotated)
   );
 
   // jumps
   wire        taken    = ex_branch & ((ex_funct3[2] ? less : equal) ^ ex_funct3[0]);
   wire        jump     = ex_jump | ex_jalr | taken;
-  wire [63:0] jump_pc  = ex_jalr ? {sum[63:1], 1'b0} : ex_target;
+  wire        relative = ex_jump | ex_branch;
+  // where to: also the value of a trap, the memory address or what decode put into the operands; bit 0 is cleared for jalr
+  wire [63:0] jump_pc  = relative ? {ex_target[33], 30'd0, ex_target[32:0]} : {sum[63:1], sum[0] & ~ex_jalr};
 
   // memory
   wire        memory   = ex_load | ex_store;
@@ -196,55 +204,45 @@ module rv64_core #(
   wire late      = ex_valid & ~ex_trap & (refused | (memory & dbus_fault) | late_jump);
   wire [3:0] late_cause = late_jump ? 4'd0 : {1'b0, 1'b1, ex_store, ~refused};
 
-  assign redirect_pc = (ex_trap | ex_mret) ? csr_word : jump_pc;
+  wire [63:0] turn_pc = (ex_trap | ex_mret) ? csr_word : jump_pc;
+  assign redirect_pc = {|turn_pc[63:33], turn_pc[32:2]};
   wire   turns       = ex_trap | ex_mret | jump;
   assign ex_done     = ex_valid & ~late & dbus_ready & ~(turns & ~ibus_ready) & ~(first & ~ex_trap);
   assign redirect    = ex_done & turns;
 
   wire        traps = ex_done & ex_trap;
   wire        acts  = ex_done & ~ex_trap;
-  reg  [63:0] trap_value;
-  always @*
-    case (ex_cause)
-      4'd0:                   trap_value = jump_pc;
-      4'd1, 4'd3:             trap_value = {ex_pc, 2'b00};
-      4'd2:                   trap_value = {32'd0, ex_insn};
-      4'd4, 4'd5, 4'd6, 4'd7: trap_value = sum;
-      default:                trap_value = 64'd0;
-    endcase
 
-  wire [63:0] csr_new = ex_funct3[1] ? (ex_funct3[0] ? csr_word & ~sum : csr_word | sum) : sum;
+  // what a CSR instruction writes, or the value of a trap
+  wire [1:0]  modify  = ex_trap ? 2'b00 : {ex_funct3[1], ex_funct3[0]};
+  wire [63:0] csr_new = modify[1] ? (modify[0] ? csr_word & ~jump_pc : csr_word | jump_pc) : jump_pc;
   rv64_csrs csrs (
     .clk(clk), .rst(rst), .csr(ex_csr), .csr_word(csr_word),
     .write(acts & ex_is_csr & ex_csr_writes), .write_word(csr_new),
     .trap(traps), .trap_interrupt(ex_interrupt), .trap_cause(ex_cause), .trap_pc(ex_pc),
-    .trap_value(ex_interrupt ? 64'd0 : trap_value), .mret(acts & ex_mret), .retire(acts),
+    .mret(acts & ex_mret), .retire(acts),
     .irq_software(irq_software), .irq_timer(irq_timer), .irq_external(irq_external),
     .interrupt(interrupt), .interrupt_cause(interrupt_cause), .trap_misaligned(trap_misaligned)
   );
 
-  // a context answers in the first clock of its slot; a slot that has to wait keeps the answer
-  reg         ex_answered;
-  reg  [63:0] delta_held;
-  wire [63:0] delta_word = ex_answered ? delta_held : delta_state;
-  always @(posedge clk) begin
-    ex_answered <= ex_valid & ex_delta & ~ex_done;
-    delta_held  <= delta_word;
-  end
+  // the result: what is not asked for is 0, so that an OR joins them. The upper half of a word operation is the sign.
+  wire        use_sum    = ex_alu == ALU_ADD;
+  wire        use_link   = ex_alu == ALU_LINK;   // decode holds the next word, and its pc, while a jump is in execute
+  wire        use_delta  = ex_alu == ALU_DELTA;
+  wire [63:0] some       = ({{32{use_sum & ~ex_word}}, {32{use_sum}}} & sum) | {{32{~ex_word}} & picked[63:32], picked[31:0]} | csr_word;
+  wire [63:0] most       = some | ({64{use_delta}} & delta_state) | ({64{use_link}} & pc_word) | {63'd0, less & (ex_alu == ALU_LESS)};
+  assign ex_result = {most[63:32] | {32{ex_word & most[31]}}, most[31:0]};
 
-  reg [63:0] result;
-  always @* begin
-    case (ex_alu)
-      ALU_ADD:   result = sum;
-      ALU_LESS:  result = {63'd0, less};
-      ALU_LOGIC: result = logic_word;
-      ALU_SHIFT: result = shifted;
-      ALU_LINK:  result = {pc, 2'b00};       // decode holds the next word while a jump is in execute
-      ALU_CSR:   result = csr_word;
-      default:   result = delta_word;
-    endcase
-  end
-  assign ex_result = {ex_word ? {32{result[31]}} : result[63:32], result[31:0]};
+  // A slot may have to go round again: an access that crosses takes its second address, 8 further; and a context answers
+  // in the first clock of its slot, so one that has to wait keeps the answer as a sum.
+  wire split = ex_valid & first & ~ex_trap & dbus_ready & ~late;
+  wire keep  = ex_valid & use_delta & ~ex_trap & ~ex_done;
+  wire again = split | keep;
+
+  // operands; of a trap that decode found, their sum is its value: the pc, the illegal word, or 0
+  wire value_pc   = ~interrupt & (ibus_fault | is_ebreak);
+  wire value_insn = ~interrupt & ~ibus_fault & illegal;
+  wire from_pc    = operand_pc | value_pc;
 
   always @(posedge clk) begin
     if (id_go) begin
@@ -256,20 +254,18 @@ module rv64_core #(
       ex_pc         <= pc;
       ex_insn       <= ibus_word;
       ex_rs2        <= rs2_word;
-      ex_target     <= target;
-      ex_a          <= operand_pc ? {pc, 2'b00} : rs1_word;
-      ex_b          <= operand_immediate ? immediate : rs2_word;
+      ex_target     <= {target[33] | pc[31], target[32:0]};
       ex_load       <= is_load;
       ex_store      <= is_store;
-      ex_branch     <= is_branch;
-      ex_jump       <= is_jal | is_fence_i;
-      ex_jalr       <= is_jalr;
+      ex_branch     <= is_branch & ~id_trap;
+      ex_jump       <= (is_jal | is_fence_i) & ~id_trap;
+      ex_jalr       <= is_jalr & ~id_trap;
       ex_is_csr     <= is_csr;
       ex_csr_writes <= csr_writes;
       ex_mret       <= is_mret;
       ex_delta      <= is_delta;
       ex_word       <= word_op;
-      ex_subtract   <= subtract;
+      ex_subtract   <= subtract & ~id_trap;
       ex_arithmetic <= arithmetic;
       ex_alu        <= alu;
       ex_second     <= 1'b0;
@@ -278,11 +274,16 @@ module rv64_core #(
       ex_cause  <= late_cause;
       ex_csr    <= CSR_MTVEC;
       ex_writes <= 1'b0;
-    end else if (ex_valid & first & ~ex_trap & dbus_ready) begin
-      ex_second <= 1'b1;
-      ex_a      <= sum;
-      ex_b      <= 64'd8;
+    end else begin
+      if (split) ex_second <= 1'b1;
+      if (keep)  ex_alu    <= ALU_ADD;
     end
+    if (id_go & id_trap & ~value_pc) ex_a <= 64'd0;
+    else if (id_go | again)
+      ex_a <= (again | (rs1_ex & ~from_pc)) ? ex_result : from_pc ? pc_word : rs1_wb ? wb_word : rs1_stored;
+    if (id_go)
+      ex_b <= (id_trap & ~value_insn) ? 64'd0 : (operand_immediate ? immediate : rs2_word) ^ {64{subtract}};
+    else if (again) ex_b <= {60'd0, split, 3'd0};
     if (id_go) ex_valid <= 1'b1;
     else if (ex_done) begin
       ex_valid  <= 1'b0;
@@ -295,12 +296,12 @@ module rv64_core #(
   end
 
   // ------------------------------------------------------------------ write back
-  wire [63:0] wb_rotated, wb_joined, wb_loaded;
+  wire [63:0] wb_rotated, wb_joined;
   rv64_load load (
-    .bus_word(dbus_word), .first(wb_first_word), .second_beat(wb_second), .offset(wb_offset), .funct3(wb_funct3),
-    .rotated(wb_rotated), .joined(wb_joined), .loaded(wb_loaded)
+    .bus_word(dbus_word), .first(wb_first_word), .result(wb_result), .is_load(wb_load),
+    .second_beat(wb_second), .offset(wb_offset), .funct3(wb_funct3),
+    .rotated(wb_rotated), .joined(wb_joined), .word(wb_word)
   );
-  assign wb_word = wb_load ? wb_loaded : wb_result;
   always @(posedge clk)
     if (rst) begin
       wb_writes <= 1'b0;
@@ -328,6 +329,7 @@ module rv64_core #(
   reg  [63:0] ex_rs1_rdata, ex_rs2_rdata, ex_first_address, wb_rs1_rdata, wb_rs2_rdata, wb_pc, wb_pc_next, wb_address, wb_rs2;
   reg  [7:0]  wb_size;
   wire [7:0]  wb_mask = wb_size;
+  wire [31:0] after = turns ? redirect_pc : {ex_pc[31], 31'd0} | ({1'b0, ex_pc[30:0]} + 32'd1);
   wire [63:0] wb_bits = {{8{wb_mask[7]}}, {8{wb_mask[6]}}, {8{wb_mask[5]}}, {8{wb_mask[4]}},
                          {8{wb_mask[3]}}, {8{wb_mask[2]}}, {8{wb_mask[1]}}, {8{wb_mask[0]}}};
   always @(posedge clk) begin
@@ -348,8 +350,8 @@ module rv64_core #(
       wb_rs2_addr     <= ex_rs2_addr;
       wb_rs1_rdata    <= ex_rs1_rdata;
       wb_rs2_rdata    <= ex_rs2_rdata;
-      wb_pc           <= {ex_pc, 2'b00};
-      wb_pc_next      <= turns ? {redirect_pc[63:2], 2'b00} : {ex_pc + 62'd1, 2'b00};
+      wb_pc           <= {ex_pc[31], 30'd0, ex_pc[30:0], 2'b00};
+      wb_pc_next      <= {after[31], 30'd0, after[30:0], 2'b00};
       wb_memory_load  <= ex_load & ~ex_trap;
       wb_memory_store <= ex_store & ~ex_trap;
       wb_address      <= ex_second ? ex_first_address : sum;

@@ -17,10 +17,9 @@ module rv64_csrs #(
   input  wire [63:0] write_word,
   // a trap is taken; an mret is done
   input  wire        trap,
-  input  wire        trap_interrupt,
+  input  wire        trap_interrupt,      // with its value in write_word
   input  wire [3:0]  trap_cause,
-  input  wire [61:0] trap_pc,
-  input  wire [63:0] trap_value,
+  input  wire [31:0] trap_pc,
   input  wire        mret,
   // counting
   input  wire        retire,
@@ -37,7 +36,7 @@ module rv64_csrs #(
 
   reg        mie_bit, mpie_bit, misalign;
   reg [2:0]  enable;
-  reg [61:0] mtvec, mepc;
+  reg [31:0] mtvec, mepc;      // as in rv64_codes.vh
   reg        cause_interrupt;
   reg [3:0]  cause;
   reg [63:0] mscratch, mtval, mcycle, minstret;
@@ -47,6 +46,7 @@ module rv64_csrs #(
   assign interrupt       = mie_bit & (ready != 3'd0);
   assign interrupt_cause = ready[2] ? 4'd11 : ready[0] ? 4'd3 : 4'd7;
   assign trap_misaligned = misalign;
+  wire [31:0] written_pc = {|write_word[63:33], write_word[32:2]};
 
   always @*
     case (csr)
@@ -54,9 +54,9 @@ module rv64_csrs #(
       CSR_MISA:      csr_word = 64'h8000_0000_0000_0100 | (MISA_CUSTOM ? 64'h80_0000 : 64'h0);
       CSR_MIE:       csr_word = {52'd0, enable[2], 3'd0, enable[1], 3'd0, enable[0], 3'd0};
       CSR_MIP:       csr_word = {52'd0, pending[2], 3'd0, pending[1], 3'd0, pending[0], 3'd0};
-      CSR_MTVEC:     csr_word = {mtvec, 2'b00};
+      CSR_MTVEC:     csr_word = {mtvec[31], 30'd0, mtvec[30:0], 2'b00};
       CSR_MSCRATCH:  csr_word = mscratch;
-      CSR_MEPC:      csr_word = {mepc, 2'b00};
+      CSR_MEPC:      csr_word = {mepc[31], 30'd0, mepc[30:0], 2'b00};
       CSR_MCAUSE:    csr_word = {cause_interrupt, 59'd0, cause};
       CSR_MTVAL:     csr_word = mtval;
       CSR_MCYCLE:    csr_word = mcycle;
@@ -73,14 +73,13 @@ module rv64_csrs #(
     else                             minstret <= minstret + {63'd0, retire};
 
     if (write & csr == CSR_MSCRATCH)  mscratch <= write_word;
-    if (write & csr == CSR_MTVEC)     mtvec    <= write_word[63:2];
+    if (write & csr == CSR_MTVEC)     mtvec    <= written_pc;
     if (write & csr == CSR_MMISALIGN) misalign <= write_word[0];
     if (write & csr == CSR_MIE)       enable   <= {write_word[11], write_word[7], write_word[3]};
 
     if (trap)                          mepc <= trap_pc;
-    else if (write & csr == CSR_MEPC)  mepc <= write_word[63:2];
-    if (trap)                          mtval <= trap_value;
-    else if (write & csr == CSR_MTVAL) mtval <= write_word;
+    else if (write & csr == CSR_MEPC)  mepc <= written_pc;
+    if (trap | (write & csr == CSR_MTVAL)) mtval <= write_word;
 
     if (trap)                           {cause_interrupt, cause} <= {trap_interrupt, trap_cause};
     else if (write & csr == CSR_MCAUSE) {cause_interrupt, cause} <= {write_word[63], write_word[3:0]};
@@ -92,8 +91,8 @@ module rv64_csrs #(
     if (rst) begin
       {mpie_bit, mie_bit, misalign} <= 3'b000;
       enable   <= 3'd0;
-      mtvec    <= 62'd0;
-      mepc     <= 62'd0;
+      mtvec    <= 32'd0;
+      mepc     <= 32'd0;
       {cause_interrupt, cause} <= 5'd0;
       mtval    <= 64'd0;
       mscratch <= 64'd0;

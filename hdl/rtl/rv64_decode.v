@@ -84,9 +84,10 @@ module rv64_decode (
       op_fence:         immediate = 64'd4;
       default:          immediate = {{52{insn[31]}}, insn[31:20]};
     endcase
+    if (illegal) immediate = {32'd0, insn};   // the value of its trap
   end
   assign operand_pc        = op_auipc;
-  assign operand_immediate = ~(any_reg | op_branch);
+  assign operand_immediate = ~(any_reg | op_branch) | illegal;
 
   assign is_load    = op_load;
   assign is_store   = op_store;
@@ -112,7 +113,7 @@ module rv64_decode (
     if (csr_op)           alu = ALU_CSR;
     if (op_delta)         alu = ALU_DELTA;
   end
-  assign subtract   = (any_reg & funct3 == 3'b000 & insn[30]) | op_branch | ((any_imm | any_reg) & funct3[2:1] == 2'b01);
+  assign subtract   = ~illegal & ((any_reg & funct3 == 3'b000 & insn[30]) | op_branch | ((any_imm | any_reg) & funct3[2:1] == 2'b01));
   assign arithmetic = insn[30];
 
   // system
@@ -151,7 +152,7 @@ module rv64_decode (
       12'hf11, 12'hf12, 12'hf13, 12'hf14, 12'hf15: csr = CSR_ZERO;
       default: csr_exists = 1'b0;
     endcase
-    if (is_mret) csr = CSR_MEPC;
+    if (~csr_op) csr = is_mret ? CSR_MEPC : CSR_ZERO;   // 0 is ORed into the results of the others
   end
   assign csr_writes = ~funct3[1] | (insn[19:15] != 5'd0);
   wire csr_bad = ~csr_exists | ((insn[31:30] == 2'b11) & csr_writes);

@@ -18,8 +18,10 @@ import {
   writeFork,
   writeHave,
   writeHello,
+  writeLack,
   writeNeed,
   writeResend,
+  writeRows,
   writeStream,
   writeSubscribe,
   writeWelcome,
@@ -43,6 +45,8 @@ export function writeFrame(w: Writer, frame: Frame): void {
   else if (frame.type === 'ack') writeAck(w, frame.lsn, frame.digest, frame.heads)
   else if (frame.type === 'resend') writeResend(w, frame.alias, frame.sequence)
   else if (frame.type === 'fork') writeFork(w, frame.attempt, frame.alias, frame.sequence)
+  else if (frame.type === 'rows') writeRows(w, frame.rows)
+  else if (frame.type === 'lack') writeLack(w, frame.attempt, frame.rows)
   else if (frame.type === 'error') writeError(w, frame.code, frame.fatal, frame.text)
   else writeFold(w, frame)
 }
@@ -216,6 +220,30 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
     frames: [{ type: 'snapshot', lsn: 3, toLsn: 3, heads: [], body: parseBytes('0000') }],
   },
   { name: 'ack', frames: [{ type: 'ack', lsn: 266, digest: halves('0xdeadbeefcafebabe'), heads: [] }] },
+  {
+    name: 'lack, two rows',
+    frames: [
+      {
+        type: 'lack',
+        attempt: 3,
+        rows: [
+          { table: 0, row: 7 },
+          { table: 63, row: limits.rowsMax - 1 },
+        ],
+      },
+    ],
+  },
+  { name: 'lack, nothing', frames: [{ type: 'lack', attempt: 1, rows: [] }] },
+  {
+    name: 'rows, one of three words',
+    frames: [
+      {
+        type: 'rows',
+        rows: [{ table: 0, row: 7, key: 'ATL', words: [halves('0x1'), none, halves('0xff0000000100')] }],
+      },
+    ],
+  },
+  { name: 'rows, nothing', frames: [{ type: 'rows', rows: [] }] },
   { name: 'resend', frames: [{ type: 'resend', alias: 0, sequence: 129 }] },
   { name: 'fork', frames: [{ type: 'fork', attempt: 1, alias: 0, sequence: 40 }] },
   {
@@ -258,7 +286,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   },
 ]
 
-const uplinkTypes = ['hello', 'auth', 'subscribe', 'batch', 'change', 'have', 'need']
+const uplinkTypes = ['hello', 'auth', 'subscribe', 'batch', 'change', 'have', 'need', 'rows']
 
 export function frameVectors() {
   return {

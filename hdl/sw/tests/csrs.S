@@ -47,9 +47,11 @@
   CHECK(\number, t1, \kept)
 .endm
   la s5, handler
-  WARL 20, mtvec, -1, -4
+  WARL 20, mtvec, -1, 0x80000001fffffffc   # a pc lies below 8 GiB; any other stays invalid
   csrw mtvec, s5
-  WARL 21, mepc, -1, -4
+  WARL 21, mepc, -1, 0x80000001fffffffc
+  WARL 60, mepc, 0x200000000, 0x8000000000000000
+  WARL 61, mepc, 0x1fffffffe, 0x1fffffffc
   WARL 22, mstatus, 0, 0x1800
   WARL 23, mstatus, 0x80, 0x1880
   li t1, 0

@@ -68,36 +68,23 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
   let to = indexes
   let i: u32 = 0
   if (ASC_FEATURE_SIMD) {
-    const zero = i64x2.splat(0)
-    const unrolled = words & ~15
+    const unrolled = words & ~31
     while (i < unrolled) {
-      const a = v128.load(at)
-      const b = v128.load(at, 16)
-      const c = v128.load(at, 32)
-      const d = v128.load(at, 48)
-      const e = v128.load(at, 64)
-      const f = v128.load(at, 80)
-      const g = v128.load(at, 96)
-      const h = v128.load(at, 112)
-      if (
-        v128.any_true(v128.or(v128.or(v128.or(a, b), v128.or(c, d)), v128.or(v128.or(e, f), v128.or(g, h))))
-      ) {
-        // One bit a word: sixteen comparisons narrowed to bytes.
-        const ab = v128.shuffle<i32>(i64x2.eq(a, zero), i64x2.eq(b, zero), 0, 2, 4, 6)
-        const cd = v128.shuffle<i32>(i64x2.eq(c, zero), i64x2.eq(d, zero), 0, 2, 4, 6)
-        const ef = v128.shuffle<i32>(i64x2.eq(e, zero), i64x2.eq(f, zero), 0, 2, 4, 6)
-        const gh = v128.shuffle<i32>(i64x2.eq(g, zero), i64x2.eq(h, zero), 0, 2, 4, 6)
-        const low = i16x8.narrow_i32x4_s(ab, cd)
-        const high = i16x8.narrow_i32x4_s(ef, gh)
-        let changed: u32 = ~i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) & 0xffff
-        do {
-          store<u16>(to, i + ctz<u32>(changed))
-          to += 2
-          changed &= changed - 1
-        } while (changed !== 0)
+      // Brings the translation of a page two pages before it is needed.
+      if (i + 1536 <= words) load<u8>(at, 8192)
+      const pageEnd = min<u32>(i + 512, unrolled)
+      while (i < pageEnd) {
+        if (v128.any_true(v128.or(any8(at), any8(at + 128)))) {
+          let changed = changedOf16(at) | (changedOf16(at + 128) << 16)
+          do {
+            store<u16>(to, i + ctz<u32>(changed))
+            to += 2
+            changed &= changed - 1
+          } while (changed !== 0)
+        }
+        at += 256
+        i += 32
       }
-      at += 128
-      i += 16
     }
   } else {
     const unrolled = words & ~3
@@ -121,6 +108,32 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
     i++
   }
   return <u32>((to - indexes) >> 1)
+}
+
+/** The OR of 128 bytes. */
+function any8(at: usize): v128 {
+  return v128.or(
+    v128.or(v128.or(v128.load(at), v128.load(at, 16)), v128.or(v128.load(at, 32), v128.load(at, 48))),
+    v128.or(v128.or(v128.load(at, 64), v128.load(at, 80)), v128.or(v128.load(at, 96), v128.load(at, 112))),
+  )
+}
+
+/** A bit for each of sixteen words that is not zero: eight comparisons, narrowed to bytes. */
+function changedOf16(at: usize): u32 {
+  return (
+    ~i8x16.bitmask(
+      i8x16.narrow_i16x8_s(
+        i16x8.narrow_i32x4_s(zerosOf4(at), zerosOf4(at + 32)),
+        i16x8.narrow_i32x4_s(zerosOf4(at + 64), zerosOf4(at + 96)),
+      ),
+    ) & 0xffff
+  )
+}
+
+/** −1 in 32 bits for each of four words that is zero. */
+function zerosOf4(at: usize): v128 {
+  const zero = i64x2.splat(0)
+  return v128.shuffle<i32>(i64x2.eq(v128.load(at), zero), i64x2.eq(v128.load(at, 16), zero), 0, 2, 4, 6)
 }
 
 /** Rice codes of the runs before each index. May write 7 bytes past the end that it returns. */

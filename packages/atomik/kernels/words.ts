@@ -1,25 +1,38 @@
 /** Word by word over whole blocks: XOR, sum, comparison, count of bits, and SWAP. Operands are equal or do not overlap. */
 
-/** Bytes in a page: what a dirty mark stands for. */
-export const pageBytes: usize = 4096
+/** Bytes in a page, which has a byte of dirty marks, and in what one bit of them stands for. */
+const pageBytes: usize = 4096
+const eighthBytes: usize = 512
 
-/** `to ⊕= from`. */
+/**
+ * `to ⊕= from`. The first line of each page is done two pages early: reading it brings the page's translation, which would otherwise hold
+ * up the whole page when the blocks come from memory.
+ */
 export function xorInto(to: usize, from: usize, words: usize): void {
   const end = to + (words << 3)
   if (ASC_FEATURE_SIMD) {
-    const unrolledEnd = to + ((words << 3) & ~127)
-    while (to < unrolledEnd) {
-      v128.store(to, v128.xor(v128.load(to), v128.load(from)))
-      v128.store(to, v128.xor(v128.load(to, 16), v128.load(from, 16)), 16)
-      v128.store(to, v128.xor(v128.load(to, 32), v128.load(from, 32)), 32)
-      v128.store(to, v128.xor(v128.load(to, 48), v128.load(from, 48)), 48)
-      v128.store(to, v128.xor(v128.load(to, 64), v128.load(from, 64)), 64)
-      v128.store(to, v128.xor(v128.load(to, 80), v128.load(from, 80)), 80)
-      v128.store(to, v128.xor(v128.load(to, 96), v128.load(from, 96)), 96)
-      v128.store(to, v128.xor(v128.load(to, 112), v128.load(from, 112)), 112)
-      to += 128
-      from += 128
+    if (words << 3 >= 3 * pageBytes) {
+      xorLine(to, from)
+      xorLine(to + pageBytes, from + pageBytes)
+      const pagesEnd = end - 3 * pageBytes
+      while (to <= pagesEnd) {
+        xorLine(to + 2 * pageBytes, from + 2 * pageBytes)
+        xorLines(to + 64, from + 64, to + pageBytes)
+        to += pageBytes
+        from += pageBytes
+      }
+      // Of two pages the first line is done; what follows them is less than a page.
+      xorLines(to + 64, from + 64, to + pageBytes)
+      to += pageBytes
+      from += pageBytes
+      xorLines(to + 64, from + 64, to + pageBytes)
+      to += pageBytes
+      from += pageBytes
     }
+    const linesEnd = to + ((end - to) & ~63)
+    xorLines(to, from, linesEnd)
+    from += linesEnd - to
+    to = linesEnd
   } else {
     const unrolledEnd = to + ((words << 3) & ~31)
     while (to < unrolledEnd) {
@@ -36,6 +49,25 @@ export function xorInto(to: usize, from: usize, words: usize): void {
     to += 8
     from += 8
   }
+}
+
+/** 64 bytes. */
+function xorLine(to: usize, from: usize): void {
+  v128.store(to, v128.xor(v128.load(to), v128.load(from)))
+  v128.store(to, v128.xor(v128.load(to, 16), v128.load(from, 16)), 16)
+  v128.store(to, v128.xor(v128.load(to, 32), v128.load(from, 32)), 32)
+  v128.store(to, v128.xor(v128.load(to, 48), v128.load(from, 48)), 48)
+}
+
+/** Whole lines up to `end`. */
+function xorLines(to: usize, from: usize, end: usize): void {
+  while (to + 64 < end) {
+    xorLine(to, from)
+    xorLine(to + 64, from + 64)
+    to += 128
+    from += 128
+  }
+  if (to < end) xorLine(to, from)
 }
 
 /** `to ⊕= a ⊕ b ⊕ c ⊕ d`: four deltas for one reading and writing of `to`. */
@@ -204,8 +236,8 @@ export function swap(reference: usize, accumulator: usize, words: usize): void {
 }
 
 /**
- * SWAP of the pages whose mark (one byte a page, at `marks`) is not 0, clearing the marks. The last page may be short.
- * @returns the number of pages swapped
+ * SWAP of what is marked: a byte a page at `marks`, a bit for each eighth of it (64 words), cleared by this. The last page may be short.
+ * @returns the number of pages with a mark
  */
 export function swapPages(reference: usize, accumulator: usize, words: usize, marks: usize): u32 {
   const bytes = words << 3
@@ -218,12 +250,18 @@ export function swapPages(reference: usize, accumulator: usize, words: usize, ma
       page += 8
       continue
     }
-    if (load<u8>(marks + page) !== 0) {
-      const from = page * pageBytes
-      const rest = bytes - from
-      swap(reference + from, accumulator + from, (rest < pageBytes ? rest : pageBytes) >> 3)
+    let mark = <u32>load<u8>(marks + page)
+    if (mark !== 0) {
       store<u8>(marks + page, 0)
       swapped++
+      const from = page * pageBytes
+      if (mark === 0xff) swap(reference + from, accumulator + from, min<usize>(bytes - from, pageBytes) >> 3)
+      else
+        while (mark !== 0) {
+          const at = from + <usize>ctz<u32>(mark) * eighthBytes
+          if (at < bytes) swap(reference + at, accumulator + at, min<usize>(bytes - at, eighthBytes) >> 3)
+          mark &= mark - 1
+        }
     }
     page++
   }

@@ -39,6 +39,12 @@ export const limits = {
   incarnationsMax: 64,
   /** Batches of one incarnation whose acceptance the author has not yet confirmed to know. */
   unconfirmedBatchesMax: 1024,
+  /** Bytes in a page of a region: a multiple of 8. */
+  pageBytesMax: 16_384,
+  /** Bytes in a region. */
+  regionBytesMax: 2 ** 30,
+  /** Bytes in one patch of a region: what one message carries. */
+  patchBytesMax: 256 * 1024,
   /** Incarnations whose histories one node of a mesh holds. */
   meshIncarnationsMax: 65_536,
   /** Ends of one incarnation's history: more than one only after a fork. */
@@ -47,6 +53,8 @@ export const limits = {
   meshSegmentsMax: 4096,
   /** Labels kept of bounds that lie inside the folded part of a history. */
   meshInsideMax: 256,
+  /** Rows a hub asks a client for at once, when its disk has lost them. */
+  lentRowsMax: 4096,
   /** Bytes of text in an error frame. */
   errorTextBytesMax: 1024,
 } as const

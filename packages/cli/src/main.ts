@@ -10,6 +10,7 @@ import { demoCommand } from './demo.ts'
 import { inspectCommand } from './inspect.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
+import { simulateCommand } from './simulate.ts'
 import { topCommand } from './top.ts'
 import { wasteCommand } from './waste.ts'
 
@@ -25,6 +26,7 @@ for (const command of [
   inspectCommand(),
   benchCommand(),
   demoCommand(),
+  simulateCommand(),
   topCommand(),
   wasteCommand(),
 ])

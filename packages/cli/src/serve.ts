@@ -34,7 +34,7 @@ export function serveCommand(): Command {
         port: options.port,
         host: options.host,
         logger: pino({ level: options.log }),
-        ...(options.store !== undefined && { store: options.store }),
+        ...(options.store !== undefined && { store: options.store, checksStore: true }),
         ...(options.token !== undefined && { token: options.token }),
         ...(options.readToken !== undefined && { readToken: options.readToken }),
         ...(options.origin !== undefined && { origins: options.origin }),

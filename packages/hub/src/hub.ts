@@ -6,14 +6,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { AtomikError, type ErrorCode, limits, Schema } from 'atomik'
 import { MemoryStorage } from 'atomik/adapters'
-import { listSpaces, type Storage } from 'atomik/engine'
-import { LmdbStorage } from 'atomik/storage/lmdb'
+import { inspectSpace, listSpaces, type Storage } from 'atomik/engine'
+import { checkStore, LmdbStorage } from 'atomik/storage/lmdb'
 import { decodeUplink, type UplinkFrame, Writer, writeError } from 'atomik/wire'
 import { type Logger, pino } from 'pino'
 import sirv from 'sirv'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Access, openAccess, type Principal, tokenAccess } from './access.ts'
 import { HubMetrics } from './metrics.ts'
+import { RepairHost } from './repair-host.ts'
 import { type Peer, SpaceHost } from './space-host.ts'
 
 export interface HubOptions {
@@ -23,6 +24,8 @@ export interface HubOptions {
   readonly port?: number
   /** Folder of the durable store; without it the hub forgets everything when it stops. */
   readonly store?: string
+  /** Read the whole store in a process of its own first: damage may take its reader down. Default false. */
+  readonly checksStore?: boolean
   /** Required as soon as the hub listens beyond the loopback. */
   readonly token?: string
   /** A second token that may only read. */
@@ -57,7 +60,7 @@ type Subscription = UplinkFrame & { readonly type: 'subscribe' }
 interface Client extends Peer {
   readonly socket: WebSocket
   readonly tcp: Socket
-  host: SpaceHost | undefined
+  host: SpaceHost | RepairHost | undefined
   token: string | undefined
   /** As whom it subscribed. */
   principal: Principal | undefined
@@ -67,6 +70,8 @@ interface Client extends Peer {
 
 export class Hub {
   readonly spaces = new Map<string, SpaceHost>()
+  /** Spaces whose disk lost rows, and which wait for a client that has them. */
+  readonly repairs = new Map<string, RepairHost>()
   readonly log: Logger
   readonly metrics: HubMetrics
   readonly #options: HubOptions
@@ -97,6 +102,7 @@ export class Hub {
     this.#page = options.page === undefined ? undefined : sirv(options.page, { etag: true, single: false })
     this.metrics = new HubMetrics({
       spaces: this.spaces,
+      repairs: this.repairs,
       connections: () => this.#clients.size,
       traffic: () => this.traffic(),
       queuedBytes: () => this.queuedBytes(),
@@ -134,11 +140,12 @@ export class Hub {
         'unauthorized',
         `a hub that listens on ${host} needs a token or a list of principals: others can reach it`,
       )
+    if (options.store !== undefined && options.checksStore === true) checkStore(options.store)
     const storage =
       options.store === undefined ? new MemoryStorage() : await LmdbStorage.open({ path: options.store })
     const hub = new Hub(options, storage)
     try {
-      for (const name of listSpaces(storage)) hub.#open(name, undefined)
+      for (const name of listSpaces(storage)) hub.#openStored(name)
       await new Promise<void>((resolve, reject) => {
         hub.#server.once('error', reject)
         hub.#server.listen(options.port ?? 7077, host, resolve)
@@ -311,7 +318,8 @@ export class Hub {
       )
     if (client.host !== undefined && client.host.name !== frame.space)
       throw new AtomikError('malformed', 'a connection serves one space')
-    let host = this.spaces.get(frame.space)
+    let host: SpaceHost | RepairHost | undefined =
+      this.spaces.get(frame.space) ?? this.repairs.get(frame.space)
     if (host === undefined) {
       if (principal.rows !== 'all') throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
       if (this.spaces.size >= (this.#options.spacesMax ?? 1000))
@@ -335,6 +343,31 @@ export class Hub {
       if (now?.principal !== principal.principal || now.rows !== principal.rows)
         client.close(4002, 'rights have changed')
     }
+  }
+
+  /**
+   * A space as the store has it, or a stand-in while rows of it must be mended.
+   * @throws AtomikError `storage` when more than rows is damaged
+   */
+  #openStored(name: string): void {
+    const found = inspectSpace(this.#storage, name)
+    if (found === undefined || !('reason' in found)) {
+      this.#open(name, undefined)
+      return
+    }
+    const repair = new RepairHost(name, found, this.#storage, {
+      mended: (space, rows) => {
+        this.repairs.delete(space)
+        this.metrics.rowsMended.inc({ space }, rows)
+        this.log.warn({ space, rows }, 'mended: a client had what the disk lost')
+        if (!this.#stopping) this.#openStored(space)
+      },
+      failed: (space, error) =>
+        this.log.error({ space, error: (error as Error).message }, 'cannot write what would mend the space'),
+    })
+    this.repairs.set(name, repair)
+    const { missing: rows, reason } = repair
+    this.log.error({ space: name, rows, reason }, 'damaged: the space waits for a client that followed it')
   }
 
   #open(name: string, schema: Schema | undefined): SpaceHost {
@@ -427,7 +460,7 @@ export class Hub {
   /** Closes a client's connection: who may write its space may do that. The client comes back by itself. */
   async #cut(request: IncomingMessage, response: ServerResponse, id: number): Promise<void> {
     const client = this.#clients.get(id)
-    const space = client?.host?.space.name
+    const space = client?.host?.name
     if (client === undefined || space === undefined) answer(response, 404, 'there is no such connection\n')
     else if ((await this.#grantOf(request, space))?.rows !== 'all')
       answer(response, 401, 'a token that may write is required\n')

@@ -4,6 +4,7 @@ import type { SpaceHost } from './space-host.ts'
 
 export interface HubFigures {
   readonly spaces: ReadonlyMap<string, SpaceHost>
+  readonly repairs: ReadonlyMap<string, { readonly missing: number }>
   /** Bytes the sockets carried, all framing included. */
   traffic(): { readonly received: number; readonly sent: number }
   connections(): number
@@ -14,6 +15,7 @@ export class HubMetrics {
   readonly registry = new Registry()
   readonly commitSeconds: Histogram
   readonly rejected: Counter
+  readonly rowsMended: Counter
 
   constructor(figures: HubFigures) {
     const registers = [this.registry]
@@ -29,6 +31,22 @@ export class HubMetrics {
       help: 'Connections closed for what they sent, by error code',
       labelNames: ['code'],
       registers,
+    })
+    this.rowsMended = new Counter({
+      name: 'atomik_rows_mended_total',
+      help: 'Rows the disk had lost and a client had',
+      labelNames: ['space'],
+      registers,
+    })
+    new Gauge({
+      name: 'atomik_rows_damaged',
+      help: 'Rows the disk has lost: the space is not served until a client lends them',
+      labelNames: ['space'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [space, { missing }] of figures.repairs) this.set({ space }, missing)
+      },
     })
     new Gauge({
       name: 'atomik_connections',

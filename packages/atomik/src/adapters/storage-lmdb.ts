@@ -6,6 +6,9 @@
 
 import type { Put, Storage } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
+import { requireWholeFile } from './lmdb-file.ts'
+
+export { checkStore } from './lmdb-file.ts'
 
 /** The part of `lmdb` used here. The package is an optional peer: install it where you open a store. */
 interface LmdbDatabase {
@@ -38,6 +41,7 @@ export class LmdbStorage implements Storage {
   /** @throws AtomikError `storage` when the store cannot be opened, with the cause */
   static async open(options: LmdbOptions): Promise<LmdbStorage> {
     try {
+      requireWholeFile(options.path)
       const { open } = await import('lmdb')
       const database = open({
         path: options.path,
@@ -50,6 +54,7 @@ export class LmdbStorage implements Storage {
       } as Parameters<typeof open>[0])
       return new LmdbStorage(database as unknown as LmdbDatabase)
     } catch (cause) {
+      if (cause instanceof AtomikError) throw cause
       throw new AtomikError('storage', `cannot open the store ${options.path}: ${reason(cause)}`, { cause })
     }
   }
@@ -57,8 +62,12 @@ export class LmdbStorage implements Storage {
   *range(prefix: Uint8Array): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
     this.#requireOpen()
     const end = successor(prefix)
-    for (const { key, value } of this.#database.getRange({ start: prefix, ...(end && { end }) }))
-      yield { key: new Uint8Array(key), value: new Uint8Array(value) }
+    try {
+      for (const { key, value } of this.#database.getRange({ start: prefix, ...(end && { end }) }))
+        yield { key: new Uint8Array(key), value: new Uint8Array(value) }
+    } catch (cause) {
+      throw new AtomikError('storage', `cannot read the store: ${reason(cause)}`, { cause })
+    }
   }
 
   async write(puts: readonly Put[]): Promise<void> {

@@ -36,10 +36,9 @@ function compareGroup(a: Int32Array, aAt: number, b: Int32Array, bAt: number, gr
   for (let word = 0; word < group; word++) {
     const i = aAt + 2 * word
     const j = bAt + 2 * word
-    const high = (a[i + 1] >>> 0) - (b[j + 1] >>> 0)
-    if (high !== 0) return high
-    const low = (a[i] >>> 0) - (b[j] >>> 0)
-    if (low !== 0) return low
+    // Signs, not differences: a difference beyond 32 bits would be an object.
+    if (a[i + 1] !== b[j + 1]) return a[i + 1] >>> 0 < b[j + 1] >>> 0 ? -1 : 1
+    if (a[i] !== b[j]) return a[i] >>> 0 < b[j] >>> 0 ? -1 : 1
   }
   return 0
 }

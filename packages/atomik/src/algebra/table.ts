@@ -30,18 +30,21 @@ export interface ContextOptions {
  * ```
  */
 export class AtomikTable {
-  readonly contexts: number
+  readonly contexts: number = 0
   readonly width: number
   readonly lane: Lane
   /** State of the last `readHalves` or `swapHalves`, as signed 32-bit halves. */
   low = 0
   high = 0
-  readonly #halves: number
+  readonly #halves: number = 0
   /** Bits allowed in the most significant half. */
   readonly #topMask: number
-  /** Bits not allowed in the two halves of a delta; all, where `accumHalves` has no short way. */
-  readonly #lowExcess: number
-  readonly #highExcess: number
+  /**
+   * Bits not allowed in the two halves of a delta; all, where `accumHalves` has no short way. Numbers from the start: a field that was
+   * undefined once is loaded with a check for ever.
+   */
+  readonly #lowExcess: number = 0
+  readonly #highExcess: number = 0
   readonly #reference: Int32Array
   readonly #accumulator: Int32Array
   readonly #scratch: Int32Array
@@ -312,8 +315,8 @@ export class AtomikContext {
   #pendingLow = 0
   #pendingHigh = 0
   /** Bits not allowed in a delta; all, where `accumHalves` has no short way. */
-  readonly #lowExcess: number
-  readonly #highExcess: number
+  readonly #lowExcess: number = 0
+  readonly #highExcess: number = 0
 
   /** @throws AtomikError `range` for a width outside 1…4,096 or an unknown lane */
   constructor(width = 64, lane: Lane = 'xor') {

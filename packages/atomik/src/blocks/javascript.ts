@@ -6,8 +6,6 @@ import { javascriptDigest } from './javascript-digest.ts'
 import { javascriptSparse } from './javascript-sparse.ts'
 import { type Kernels, pageWords } from './kernels.ts'
 
-const pageShift = 9
-
 export function javascriptKernels(buffer: ArrayBufferLike): Kernels {
   const halves = new Int32Array(buffer)
   const bytes = new Uint8Array(buffer)
@@ -69,7 +67,10 @@ export function javascriptKernels(buffer: ArrayBufferLike): Kernels {
     const taken = scatterUpTo(to, words, indexes, deltas, count)
     if (taken < count) scatterUpTo(to, words, indexes, deltas, taken)
     else if (marks !== 0)
-      for (let i = 0; i < count; i++) bytes[marks + (halves[(indexes >>> 2) + i] >>> pageShift)] = 1
+      for (let i = 0; i < count; i++) {
+        const index = halves[(indexes >>> 2) + i]
+        bytes[marks + (index >>> 9)] |= 1 << ((index >>> 6) & 7)
+      }
     return taken
   }
 
@@ -124,9 +125,14 @@ export function javascriptKernels(buffer: ArrayBufferLike): Kernels {
     swapPages(reference, accumulator, words, marks) {
       let swapped = 0
       for (let page = 0; page * pageWords < words; page++) {
-        if (bytes[marks + page] === 0) continue
-        const from = page * pageWords
-        swap(reference + 8 * from, accumulator + 8 * from, Math.min(pageWords, words - from))
+        const mark = bytes[marks + page]
+        if (mark === 0) continue
+        for (let eighth = 0; eighth < 8; eighth++) {
+          const from = page * pageWords + eighth * (pageWords / 8)
+          const size = Math.min(pageWords / 8, words - from)
+          if (((mark >>> eighth) & 1) !== 0 && size > 0)
+            swap(reference + 8 * from, accumulator + 8 * from, size)
+        }
         bytes[marks + page] = 0
         swapped++
       }

@@ -26,10 +26,13 @@ export interface Kernels {
   popcount(at: number, words: number): number
   /** `reference ⊕= accumulator`, `accumulator = 0`. */
   swap(reference: number, accumulator: number, words: number): void
-  /** The same for each page of 512 words with a mark (a byte a page, readable to a multiple of 8); clears marks, returns pages. */
+  /**
+   * The same for what is marked: a byte for each page of 512 words (readable to a multiple of 8), a bit for each 64 words. Clears the
+   * marks, returns how many pages had any.
+   */
   swapPages(reference: number, accumulator: number, words: number, marks: number): number
   /**
-   * `to[indexes[i]] ⊕= deltas[i]`, and a mark for each page touched unless `marks` is 0. Returns `count`, or the position of the first
+   * `to[indexes[i]] ⊕= deltas[i]`, and the mark of each place unless `marks` is 0. Returns `count`, or the position of the first
    * index that is not below `words`; then nothing has changed.
    */
   scatter(to: number, words: number, indexes: number, deltas: number, count: number, marks: number): number
@@ -56,7 +59,7 @@ export interface Kernels {
   digestWord(index: number, low: number, high: number, sum: number, jumps: number): void
 }
 
-/** Words in a page: what one dirty mark stands for. */
+/** Words in a page: what one byte of dirty marks stands for, a bit for each eighth. */
 export const pageWords = 512
 /** Bytes of `encode`'s scratch. */
 export const encodeScratchBytes = 131_072

@@ -31,7 +31,7 @@ const fewWords = 4
 /** Blocks above this are larger than second-level caches and most translation buffers: deltas are sorted before they are scattered. */
 const partitionedWordsMin = 2 ** 21
 /** Words of a part of such a block, as a power of two. */
-const partShift = 17
+const partShift = 16
 /** Blocks begin at different places of a page, so that equal offsets in two blocks do not meet in one cache set. */
 const staggerBytes = 1344
 
@@ -220,8 +220,8 @@ export class BlockMemory {
   }
 
   /**
-   * SWAP of the pages of 512 words that have a mark: one byte a page in `marks`, cleared by this.
-   * @returns pages swapped
+   * SWAP of what is marked: a byte for each page of 512 words in `marks`, a bit for each 64 words, cleared by this.
+   * @returns pages that had a mark
    * @throws AtomikError `range`
    */
   swapPages(reference: Block, accumulator: Block, marks: Block): number {
@@ -234,8 +234,8 @@ export class BlockMemory {
 
   /**
    * `to[indexes[i]] ⊕= deltas[i]` for i below `count`. Indexes are 32-bit, two in a word of their block, and may repeat.
-   * @param options.marks a byte for each page of 512 words, set where a delta went in
-   * @param options.scratch 2 words a delta and 1 a 2^17 words of `to`: large blocks then get their deltas in order of place
+   * @param options.marks a byte for each page of 512 words, a bit for each 64 words, set where a delta went in
+   * @param options.scratch 2 words a delta and 1 a 2^16 words of `to`: large blocks then get their deltas in order of place
    * @throws AtomikError `range` (an index outside `to`, by its position; a block too small); then nothing has changed
    */
   scatter(

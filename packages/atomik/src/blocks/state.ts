@@ -1,6 +1,6 @@
 /**
- * reference ⊙ accumulator over a large state in the `xor` lane: a block each, and a mark for every page of 512 words that the accumulator has
- * touched. SWAP and READ of a page look at what is marked, so a checkpoint costs what changed, not what there is.
+ * reference ⊙ accumulator over a large state in the `xor` lane: a block each, and a mark for every 64 words that the accumulator has
+ * touched. SWAP looks at what is marked, so a checkpoint costs what changed, not what there is.
  */
 import { AtomikError } from '../errors.ts'
 import { pageWords } from './kernels.ts'
@@ -44,7 +44,7 @@ export class BlockState {
     const halves = this.accumulator.halves
     halves[2 * index] ^= low
     halves[2 * index + 1] ^= high
-    this.#marks.bytes[index >>> 9] = 1
+    this.#marks.bytes[index >>> 9] |= 1 << ((index >>> 6) & 7)
   }
 
   /** ACCUM of `count` words by index, as `BlockMemory.scatter`. @throws AtomikError `range`; then nothing has changed */
@@ -56,7 +56,7 @@ export class BlockState {
   /** ACCUM of a whole block of deltas. @throws AtomikError `range` */
   accumBlock(deltas: Block): void {
     this.memory.xorInto(this.accumulator, deltas)
-    this.#marks.bytes.fill(1, 0, Math.ceil(this.words / pageWords))
+    this.#marks.bytes.fill(0xff, 0, Math.ceil(this.words / pageWords))
   }
 
   /** READ of one word, into `low` and `high`. @throws AtomikError `range` */

@@ -67,5 +67,7 @@ export function webAssemblyKernels(
   if (api === undefined) throw new Error('this platform has no WebAssembly')
   const module = new api.Module(decode(moduleOf(implementation), shared))
   // Results are i32 and f64: counts stay below 2^31, since 4 GiB hold no more deltas or pages.
-  return new api.Instance(module, { env: { memory } }).exports as Kernels
+  const { exports } = new api.Instance(module, { env: { memory } })
+  // A module's exports are a dictionary, looked up at every call; an object of our own is not.
+  return { ...(exports as Kernels) }
 }

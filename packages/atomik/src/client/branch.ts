@@ -4,8 +4,9 @@
  */
 import { Branch, type BranchParent, type Edit, type RowRef, TouchedRows } from '../engine/index.ts'
 import type { Schema } from '../schema/index.ts'
-import type { Host, Row, ValueOf } from './handles.ts'
-import { type FieldsOf, openTable, type Table, type TablesOf } from './tables.ts'
+import type { Row, ValueOf } from './handles.ts'
+import type { RegionHost } from './regions.ts'
+import { type FieldsOf, openAny, type Table, type TableOf, type TablesOf } from './tables.ts'
 
 type FieldChanges<F> = {
   readonly [Name in keyof F]?: { readonly from: ValueOf<F[Name]>; readonly to: ValueOf<F[Name]> }
@@ -22,7 +23,8 @@ export type RowChange<T extends TablesOf> = {
   }
 }[keyof T]
 
-export type BranchSpace<T extends TablesOf> = { readonly [Name in keyof T]: Table<FieldsOf<T[Name]>> } & {
+/** Regions show through a branch and are written in the space alone. */
+export type BranchSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableOf<T[Name]> } & {
   /** Makes all changes inside one change of the branch, or none when `make` throws. */
   transact(make: () => void): number
   /** Undoes one change made on this branch. @throws AtomikError `unknown-change` */
@@ -54,7 +56,7 @@ export interface BranchBase {
   requireOpen(): void
 }
 
-export class LocalBranch<T extends TablesOf> implements Host {
+export class LocalBranch<T extends TablesOf> implements RegionHost {
   readonly replica: Branch
   readonly space: BranchSpace<T>
   readonly #schema: Schema
@@ -78,6 +80,14 @@ export class LocalBranch<T extends TablesOf> implements Host {
     const change = this.replica.change(Date.now(), make)
     this.#touch([{ table, row }])
     return change
+  }
+
+  writer(): undefined {}
+
+  async synced(): Promise<void> {}
+
+  get untold(): readonly RowRef[] {
+    return this.#touched.rows
   }
 
   #touch(rows: readonly RowRef[]): void {
@@ -149,7 +159,7 @@ export class LocalBranch<T extends TablesOf> implements Host {
     }
     Object.defineProperty(face, 'isOpen', { get: () => this.replica.isOpen })
     for (let table = 0; table < this.#schema.names.length; table++) {
-      const { face: rows, notify } = openTable(this.#schema.tables[table], table, this)
+      const { face: rows, notify } = openAny(this.#schema.tables[table], table, this)
       this.#tables[table] = { notify }
       face[this.#schema.names[table]] = rows
     }

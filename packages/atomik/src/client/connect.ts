@@ -12,12 +12,14 @@ import {
   type ReplicaStats,
   type RowRef,
   TouchedRows,
+  writerOf,
 } from '../engine/index.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
+import type { Halves } from '../wire/index.ts'
 import { type BranchSpace, LocalBranch } from './branch.ts'
-import type { Host } from './handles.ts'
-import { type FieldsOf, openTable, type Table, type TablesOf } from './tables.ts'
+import type { RegionHost } from './regions.ts'
+import { openAny, type TableOf, type TablesOf } from './tables.ts'
 
 /** Names a connected space has for itself. */
 const reservedTableNames = [
@@ -76,7 +78,7 @@ export interface Events {
   error(error: AtomikError): void
 }
 
-export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: Table<FieldsOf<T[Name]>> } & {
+export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableOf<T[Name]> } & {
   /** Makes all changes inside one change: they travel, apply and undo together, or not at all when `make` throws. */
   transact(make: () => void): number
   /** Undoes one own change whatever came after it. Returns the undoing change. @throws AtomikError `unknown-change` */
@@ -129,7 +131,7 @@ function spaceOf(url: string): string {
   return decodeURIComponent(path)
 }
 
-class Client<T extends TablesOf> implements Host {
+class Client<T extends TablesOf> implements RegionHost {
   readonly replica: Replica
   readonly space: ConnectedSpace<T>
   /** Settles when the first state is here, or never will be. */
@@ -208,6 +210,23 @@ class Client<T extends TablesOf> implements Host {
     this.#touched.addRow(table, row)
     this.#schedule()
     return change
+  }
+
+  writer(): Halves {
+    return writerOf(this.replica.incarnation)
+  }
+
+  get untold(): readonly RowRef[] {
+    return this.#touched.rows
+  }
+
+  /** Resolves when every change so far has its fate. */
+  synced(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#requireOpen()
+      this.#waiting.push({ change: this.replica.lastChange, resolve, reject })
+      this.#settleWaiting()
+    })
   }
 
   #transact(make: () => void): number {
@@ -395,12 +414,7 @@ class Client<T extends TablesOf> implements Host {
         listeners.add(listener)
         return () => listeners.delete(listener)
       },
-      synced: () =>
-        new Promise<void>((resolve, reject) => {
-          this.#requireOpen()
-          this.#waiting.push({ change: this.replica.lastChange, resolve, reject })
-          this.#settleWaiting()
-        }),
+      synced: () => this.synced(),
       close: () => {
         const actions: ReplicaAction[] = []
         this.replica.flush(Date.now(), actions)
@@ -409,7 +423,7 @@ class Client<T extends TablesOf> implements Host {
       },
     }
     for (let table = 0; table < schema.names.length; table++) {
-      const { face: rows, notify } = openTable(schema.tables[table], table, this)
+      const { face: rows, notify } = openAny(schema.tables[table], table, this)
       this.#tables[table] = { notify }
       face[schema.names[table]] = rows
     }

@@ -18,4 +18,5 @@ export type {
   ToggleHandle,
   ValueOf,
 } from './handles.ts'
-export type { Table } from './tables.ts'
+export type { Region, RegionTable } from './regions.ts'
+export type { Table, TableOf } from './tables.ts'

@@ -13,10 +13,10 @@ import {
   TouchedRows,
 } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
-import { Schema } from '../schema/index.ts'
+import { isRegion, Schema } from '../schema/index.ts'
 import { type BranchSpace, LocalBranch } from './branch.ts'
-import type { Host } from './handles.ts'
-import { type FieldsOf, openTable, type Table, type TablesOf } from './tables.ts'
+import type { RegionHost } from './regions.ts'
+import { openAny, type TableOf, type TablesOf } from './tables.ts'
 
 /** Names a space of a mesh and its branches have for themselves. */
 // biome-ignore format: one list
@@ -57,7 +57,7 @@ export interface MeshEvents {
   error(error: AtomikError): void
 }
 
-export type MeshSpace<T extends TablesOf> = { readonly [Name in keyof T]: Table<FieldsOf<T[Name]>> } & {
+export type MeshSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableOf<T[Name]> } & {
   /** Makes all changes inside one change, or none when `make` throws. */
   transact(make: () => void): number
   /** Undoes one own change whatever came after it. @throws AtomikError `unknown-change` */
@@ -106,7 +106,7 @@ export function openMesh<const T extends TablesOf>(options: MeshSpaceOptions<T>)
   return new MeshClient<T>(options).space
 }
 
-class MeshClient<T extends TablesOf> implements Host {
+class MeshClient<T extends TablesOf> implements RegionHost {
   readonly replica: MeshNode
   readonly space: MeshSpace<T>
   readonly #schema: Schema
@@ -134,6 +134,8 @@ class MeshClient<T extends TablesOf> implements Host {
     for (const table of schema.names)
       if ((reservedNames as readonly string[]).includes(table))
         throw new AtomikError('range', `a table cannot be called ${table}: the space uses that name itself`)
+    if (schema.tables.some(isRegion))
+      throw new AtomikError('range', 'regions need a hub: in a mesh nobody could hold them to one writer')
     this.#schema = schema
     this.replica = new MeshNode({
       schema,
@@ -151,6 +153,14 @@ class MeshClient<T extends TablesOf> implements Host {
     const change = this.replica.change(Date.now(), make)
     this.#touch([{ table, row }])
     return change
+  }
+
+  writer(): undefined {}
+
+  async synced(): Promise<void> {}
+
+  get untold(): readonly RowRef[] {
+    return this.#touched.rows
   }
 
   /** Sends and tells at the end of this turn: changes made together travel together. */
@@ -345,7 +355,7 @@ class MeshClient<T extends TablesOf> implements Host {
       close: () => this.#close(),
     }
     for (let table = 0; table < this.#schema.names.length; table++) {
-      const { face: rows, notify } = openTable(this.#schema.tables[table], table, this)
+      const { face: rows, notify } = openAny(this.#schema.tables[table], table, this)
       this.#tables[table] = { notify }
       face[this.#schema.names[table]] = rows
     }

@@ -1,12 +1,13 @@
 /** What a program holds of a table: rows by key, those that exist, and who is told when one changes. */
-import { AtomikError } from '../errors.ts'
-import { limits } from '../limits.ts'
-import type { Fields, TableSchema } from '../schema/index.ts'
-import { encodeUtf8 } from '../wire/index.ts'
+import { type Fields, isRegion, type RegionSchema, type TableSchema } from '../schema/index.ts'
 import { type Host, type Row, rowFactory } from './handles.ts'
+import { openRegions, type RegionHost, type RegionTable } from './regions.ts'
 
 export type TablesOf = Readonly<Record<string, TableSchema>>
 export type FieldsOf<T> = T extends TableSchema<infer F> ? F : never
+
+/** What a program holds of a table: rows, or regions. */
+export type TableOf<S> = S extends RegionSchema ? RegionTable : Table<FieldsOf<S>>
 
 export interface Table<F extends Fields> {
   /** The row with this key. Asking for it does not make it exist; the first change does. */
@@ -19,10 +20,20 @@ export interface Table<F extends Fields> {
    * after all of it is applied. Returns the way to stop.
    */
   subscribe(listener: (row: Row<F>) => void): () => void
+  /** Calls back when the row with this key has changed, here or elsewhere: once a batch. Returns the way to stop. */
+  watch(key: string, listener: (row: Row<F>) => void): () => void
 }
 
 /** Makes the table that a program sees, and the way to tell its listeners of a row. */
-export function openTable<F extends Fields>(
+export function openAny(
+  schema: TableSchema,
+  table: number,
+  host: RegionHost,
+): { readonly face: unknown; notify(row: number): void } {
+  return isRegion(schema) ? openRegions(schema as RegionSchema, table, host) : openTable(schema, table, host)
+}
+
+function openTable<F extends Fields>(
   schema: TableSchema<F>,
   table: number,
   host: Host,
@@ -30,6 +41,7 @@ export function openTable<F extends Fields>(
   const make = rowFactory(schema, table, host)
   const rows: Row<F>[] = []
   const listeners = new Set<(row: Row<F>) => void>()
+  const watchers = new Map<number, Set<(row: Row<F>) => void>>()
   const reference = host.replica.reference.tables[table]
   const rowAt = (index: number): Row<F> => {
     rows[index] ??= make(index, reference.keys[index])
@@ -42,14 +54,8 @@ export function openTable<F extends Fields>(
     }
   }
   const face: Table<F> = {
-    row: key => {
-      const known = host.replica.findRow(table, key)
-      if (known >= 0) return rowAt(known)
-      const bytes = encodeUtf8(key).length
-      if (bytes < 1 || bytes > limits.keyBytesMax)
-        throw new AtomikError('range', `a row key has 1 to ${limits.keyBytesMax} UTF-8 bytes, got ${bytes}`)
-      return rowAt(host.replica.row(table, key))
-    },
+    // The replica refuses keys that cannot travel.
+    row: key => rowAt(host.replica.row(table, key)),
     rows: existing,
     get size() {
       let size = 0
@@ -61,11 +67,23 @@ export function openTable<F extends Fields>(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    watch: (key, listener) => {
+      const index = host.replica.row(table, key)
+      // A listener of its own, so that one function may be given twice.
+      const watcher = (row: Row<F>) => listener(row)
+      const those = watchers.get(index) ?? new Set()
+      watchers.set(index, those.add(watcher))
+      return () => {
+        those.delete(watcher)
+        if (those.size === 0 && watchers.get(index) === those) watchers.delete(index)
+      }
+    },
   }
   return {
     face,
     notify: index => {
       for (const listener of listeners) listener(rowAt(index))
+      for (const watcher of watchers.get(index) ?? []) watcher(rowAt(index))
     },
   }
 }

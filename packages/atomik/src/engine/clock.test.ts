@@ -1,7 +1,7 @@
 /** Goal: stamps only ever grow, whatever the wall clock and other nodes do. Method: random clocks; the edges of both counters by hand. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { StampClock } from './clock.ts'
+import { StampClock, SteadyClock } from './clock.ts'
 
 const stampOf = ({ low, high }: StampClock) => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 const partsOf = (ms: number, count: number) => {
@@ -81,5 +81,13 @@ describe('StampClock', () => {
     expect([clock.ms, clock.count]).toEqual([100, 2])
     clock.next(101)
     expect([clock.ms, clock.count]).toEqual([101, 0])
+  })
+})
+
+describe('SteadyClock', () => {
+  it('goes on by what a clock goes forward, and stands while that is set back', () => {
+    const clock = new SteadyClock()
+    const read = [1000, 1010, 400, 405, 405, 900, 9_000_000].map(nowMs => clock.at(nowMs))
+    expect(read).toEqual([0, 10, 10, 15, 15, 510, 5510])
   })
 })

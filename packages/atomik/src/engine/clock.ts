@@ -1,3 +1,5 @@
+import { type Delta, WordKind } from '../algebra/index.ts'
+
 /**
  * A hybrid logical clock: 48 bits of milliseconds and 16 of count. Stamps it gives are unique to no node, only ever larger
  * than all it gave or saw; equal stamps of two nodes are ordered by the value beside them.
@@ -35,5 +37,38 @@ export class StampClock {
 
   get high(): number {
     return Math.floor(this.ms / 2 ** 16) | 0
+  }
+}
+
+/** True when a register in the delta was written later than this. */
+export function hasStampAfter(latestMs: number, delta: Delta): boolean {
+  for (const { layout, words, count } of delta.tables)
+    for (let w = 0; w < layout.words; w++) {
+      if (layout.kinds[w] !== WordKind.stamp) continue
+      for (let slot = 0; slot < count; slot++) {
+        const at = 2 * (slot * layout.words + w)
+        if ((words[at + 1] >>> 0) * 2 ** 16 + (words[at] >>> 16) > latestMs) return true
+      }
+    }
+  return false
+}
+
+/** Who is asked the time many times a second and sees more than this go by was asleep, or its clock was set. */
+const stepMsMax = 5000
+
+/**
+ * Time as timers want it, made of a clock that people and networks set: it goes on by what the clock goes forward, and stands
+ * while that is set back. Without it a clock that goes back an hour would stop every resend for an hour, and one that goes forward
+ * would make a round trip of it, and every resend wait for as long.
+ */
+export class SteadyClock {
+  #passedMs = 0
+  #lastMs: number | undefined
+
+  /** Milliseconds passed since the first reading. */
+  at(nowMs: number): number {
+    this.#passedMs += Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))
+    this.#lastMs = nowMs
+    return this.#passedMs
   }
 }

@@ -57,7 +57,10 @@ class Bench {
 
   carryUp(i: number, actions: readonly ReplicaAction[]): void {
     for (const action of actions) {
-      if (action.type === 'fail') this.refusals.push(action.error.code)
+      if (action.type === 'fail') {
+        if (action.fatal || action.error.code !== 'fork') this.refusals.push(action.error.code)
+        else this.connect(i)
+      }
       if (action.type !== 'send') continue
       const connection = this.connections[i] ?? 0
       const out: SpaceAction[] = []

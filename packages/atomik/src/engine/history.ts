@@ -24,6 +24,9 @@ export type Taken =
   /** It and ours do not fit together, and it is the longer: ours is gone. */
   | 'replaced'
 
+/** Bytes of segments in one frame, unless one segment is more. */
+const frameBytesMax = 256 * 1024
+
 const nameOf = (bound: MeshBound) => `${bound.sequence}/${bound.label.low}/${bound.label.high}`
 
 export class History {
@@ -232,4 +235,23 @@ function inOrder(segments: readonly MeshSegment[]): MeshSegment[] {
     }
   assert(ordered.length === segments.length, 'segments form a tree')
   return ordered
+}
+
+/** Segments in portions that fit a message. */
+export function* portions(segments: readonly MeshSegment[]): Iterable<MeshSegment[]> {
+  let part: MeshSegment[] = []
+  let bytes = 0
+  for (const segment of segments) {
+    if (
+      part.length > 0 &&
+      (bytes + segment.body.length > frameBytesMax || part.length === limits.meshSegmentsMax)
+    ) {
+      yield part
+      part = []
+      bytes = 0
+    }
+    part.push(segment)
+    bytes += segment.body.length
+  }
+  if (part.length > 0) yield part
 }

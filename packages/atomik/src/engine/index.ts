@@ -2,9 +2,20 @@
 export { Branch, type BranchParent } from './branch.ts'
 export { StampClock } from './clock.ts'
 export { formatIncarnation } from './label.ts'
-export { type MeshAction, type MeshEvent, MeshNode, type MeshOptions, type MeshStats } from './mesh.ts'
+export { type MeshAction, type MeshEvent, MeshNode } from './mesh.ts'
+export type { MeshNews, MeshOptions, MeshStats } from './mesh-state.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
+export {
+  objectionToPages,
+  PageDigests,
+  pageKey,
+  parsePageKey,
+  patchPage,
+  readPage,
+  regionWords,
+  writerOf,
+} from './region.ts'
 export {
   Replica,
   type ReplicaAction,
@@ -14,6 +25,13 @@ export {
 } from './replica.ts'
 export { type Edit, type RowReader, type RowRef, TouchedRows } from './rows.ts'
 export { Space, type SpaceAction, type SpaceOptions, type SpaceStats } from './space.ts'
-export { inspectSpace, listSpaces, loadSpace, type SpaceImage } from './space-image.ts'
+export {
+  type DamagedSpace,
+  inspectSpace,
+  listSpaces,
+  loadSpace,
+  type SpaceImage,
+} from './space-image.ts'
 export type { Grant } from './space-judge.ts'
+export { SpaceRepair } from './space-repair.ts'
 export type { Put, Storage } from './storage.ts'

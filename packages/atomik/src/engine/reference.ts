@@ -14,7 +14,7 @@ import {
   WordKind,
 } from '../algebra/index.ts'
 import { limits } from '../limits.ts'
-import { encodeUtf8, type Stamp, StampMark } from '../wire/index.ts'
+import { encodeUtf8, StampMark } from '../wire/index.ts'
 
 export class ReferenceTable {
   layout: RowLayout
@@ -136,7 +136,7 @@ export class Reference {
         print.clear()
         for (let row = 0; row < count; row++) {
           const at = 2 * (row * layout.words + word)
-          const address = addresses[2 * row] + Math.imul(word, wordStep)
+          const address = (addresses[2 * row] + Math.imul(word, wordStep)) | 0
           print.replace(address, addresses[2 * row + 1], 0, 0, words[at], words[at + 1])
         }
         columns[2 * word] = print.low
@@ -154,11 +154,11 @@ export class Reference {
   }
 
   /** The largest stamp in the first `words[t]` words of each row of table t. */
-  latestOf(words: readonly number[]): Stamp {
+  latestOf(words: readonly number[]): StampMark {
     const latest = new StampMark()
     for (const [place, mark] of this.#stamps)
       if (place % limits.rowWordsMax < (words[Math.floor(place / limits.rowWordsMax)] ?? 0))
-        latest.setLarger(latest, mark)
+        latest.raise(mark)
     return latest
   }
 
@@ -174,7 +174,7 @@ export class Reference {
           mark = new StampMark()
           this.#stamps.set(place, mark)
         }
-        if (mark.seeWord(tables[t], word)) this.latest.setLarger(this.latest, mark)
+        if (mark.seeWord(tables[t], word)) this.latest.raise(mark)
       }
     }
   }
@@ -242,7 +242,8 @@ export class Reference {
     const { fingerprint } = this
     for (let i = 0; i < stride; i += 2) {
       if (before[i] === words[at + i] && before[i + 1] === words[at + i + 1]) continue
-      const address = low + Math.imul(i >> 1, wordStep)
+      // Beyond 32 bits it would be an object; the mixer takes it modulo 2³² anyway.
+      const address = (low + Math.imul(i >> 1, wordStep)) | 0
       const { low: lowBefore, high: highBefore } = fingerprint
       fingerprint.replace(address, high, before[i], before[i + 1], words[at + i], words[at + i + 1])
       if (columns === undefined) continue
@@ -268,7 +269,7 @@ export function digestDelta(delta: Delta, addressOf: AddressOf, into: Fingerprin
       const { low, high } = addressOf(t, table.rows[slot])
       for (let i = 0; i < stride; i += 2)
         into.replace(
-          low + Math.imul(i >> 1, wordStep),
+          (low + Math.imul(i >> 1, wordStep)) | 0,
           high,
           0,
           0,

@@ -26,6 +26,7 @@ import {
   encodeUtf8,
   type Halves,
   type Head,
+  type LentRow,
   nearestNumber,
   Reader,
   StampMark,
@@ -34,10 +35,12 @@ import {
   writeHave,
   writeHello,
   writeNeed,
+  writeRows,
   writeSubscribe,
 } from '../wire/index.ts'
-import type { StampClock } from './clock.ts'
+import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { sameLabel } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import { RowNumbers } from './row-numbers.ts'
@@ -85,7 +88,7 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
-  /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
+  /** The hub refuses this client, its bytes make no sense, or we go on as another (`fork`): the connection is of no use. */
   | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
 
 /** What happened so far, for people and tests. */
@@ -142,6 +145,8 @@ export class Replica {
   readonly #outbox: Outbox
   readonly #editor: Editor
   readonly #undo: UndoLog
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
 
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
@@ -166,6 +171,8 @@ export class Replica {
   readonly #arrived: Delta
   /** What its stamps are coded against. */
   readonly #entryBase = new StampMark()
+  /** The stamp base of this connection, as a stamp. */
+  readonly #opening = new StampMark()
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -208,6 +215,11 @@ export class Replica {
   /** The clock that stamps changes here; branches share it, so what is written later has the larger stamp. */
   get clock(): StampClock {
     return this.#editor.clock
+  }
+
+  /** What this opening writes under: 16 bytes, drawn again after a fork. */
+  get incarnation(): Uint8Array {
+    return this.#outbox.claim.incarnation
   }
 
   get isLive(): boolean {
@@ -290,7 +302,7 @@ export class Replica {
   }
 
   #commit(nowMs: number, change: Delta): void {
-    this.#outbox.makeRoom(nowMs, change)
+    this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change)
     this.stats.changes++
@@ -300,7 +312,8 @@ export class Replica {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes one event; what follows from it is appended to `actions`. */
-  step(nowMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+  step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
         this.#link = 'greeting'
@@ -323,7 +336,11 @@ export class Replica {
   }
 
   /** Seals and sends what is open, as far as the window allows. */
-  flush(nowMs: number, actions: ReplicaAction[]): void {
+  flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#flush(this.#steady.at(timeMs), actions)
+  }
+
+  #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link !== 'live') return
     if (!this.#isWritable) {
       this.#dropUnwritable(actions)
@@ -356,7 +373,7 @@ export class Replica {
     if (this.#link === 'greeting' && nowMs - this.#greetedAtMs > greetingMs) this.#greet(nowMs, actions)
     if (this.#link !== 'live') return
     this.stats.batchesResent += this.#outbox.rewindIfQuiet(nowMs, this.#quietMs)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
     if (this.#early.size > 0) this.#report(nowMs, actions)
     this.#declare(nowMs, actions)
   }
@@ -408,7 +425,7 @@ export class Replica {
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
       for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
-      this.flush(nowMs, actions)
+      this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -421,6 +438,8 @@ export class Replica {
       this.#welcome(nowMs, frame, actions)
     } else if (frame.type === 'error') {
       actions.push({ type: 'fail', error: new AtomikError(frame.code, frame.text), fatal: frame.fatal })
+    } else if (frame.type === 'lack') {
+      if (frame.attempt === this.#attempt) this.#lend(frame.rows, actions)
     } else if (this.#link === 'live') {
       if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
@@ -431,6 +450,34 @@ export class Replica {
     }
   }
 
+  /** The hub's disk lost rows: it gets those of the reference, and judges whether they are what it had. */
+  #lend(rows: readonly { readonly table: number; readonly row: number }[], actions: ReplicaAction[]): void {
+    const w = this.#writer
+    let lent: LentRow[] = []
+    let words = 0
+    const send = () => {
+      w.reset()
+      writeRows(w, lent)
+      actions.push({ type: 'send', bytes: w.finish() })
+      lent = []
+      words = 0
+    }
+    for (const { table, row: number } of rows) {
+      const row = this.#numbers.directory.rowNumbered(table, number)
+      const reference = this.reference.tables[table]
+      if (row < 0 || reference === undefined) continue
+      const halves: Halves[] = []
+      const stride = 2 * reference.layout.words
+      for (let i = row * stride; i < (row + 1) * stride; i += 2)
+        halves.push({ low: reference.words[i], high: reference.words[i + 1] })
+      lent.push({ table, row: number, key: reference.keys[row], words: halves })
+      words += halves.length + limits.keyBytesMax / 8
+      // A word takes at most 9 bytes.
+      if (9 * (words + limits.rowWordsMax) > limits.uplinkBytesMax / 2) send()
+    }
+    if (lent.length > 0) send()
+  }
+
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.#link = 'live'
@@ -438,23 +485,31 @@ export class Replica {
     this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
     this.#stampBaseMs = frame.stampBaseMs
+    this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
     this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
     // The hub does not know our position: what it sends starts from nothing.
     if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
-    this.#probe(frame.heads)
+    this.#probe(frame.heads, true)
     actions.push({ type: 'welcome', writable: frame.writable })
     if (this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
   }
 
   /**
-   * The hub's head lies beyond all we ever sealed: a copy of us went on. An empty change makes the hub say where we parted.
+   * The hub's head is none that we could have moved: beyond all we ever sealed, so a copy of us went on, before we came or since; or,
+   * in a welcome, short of what it had confirmed to us, so its disk was set back. An empty change makes it say where we parted.
+   * Without one, a replica that has nothing to write would wait for ever for the proof of its own entries.
    */
-  #probe(heads: readonly Head[]): void {
-    if (heads.some(head => head.alias === 0 && head.sequence > this.#outbox.sealedSequence))
-      this.#outbox.addProbe()
+  #probe(heads: readonly Head[], isWelcome: boolean): void {
+    const { sealedSequence, claim } = this.#outbox
+    for (const { alias, sequence, label } of heads) {
+      if (alias !== 0) continue
+      const isShort =
+        sequence < claim.sequence || (sequence === claim.sequence && !sameLabel(label, claim.label))
+      if (sequence > sealedSequence || (isWelcome && isShort)) this.#outbox.addProbe()
+    }
   }
 
   #caughtUp(actions: ReplicaAction[]): void {
@@ -535,7 +590,8 @@ export class Replica {
       const entry = frame.entries[i]
       if (entry.kind === 'delta') {
         const reader = new Reader(entry.body)
-        this.#entryBase.setLarger({ ms: this.#stampBaseMs, count: 0 }, this.reference.latest)
+        this.#entryBase.set(this.#opening)
+        this.#entryBase.raise(this.reference.latest)
         const { directory } = this.#numbers
         const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
         if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
@@ -574,7 +630,7 @@ export class Replica {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
     const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
-    const decoded = this.#decoder.decode(reader, directory, new StampMark(this.#stampBaseMs))
+    const decoded = this.#decoder.decode(reader, directory, this.#opening)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()
     this.#numbers.admit(decoded)
@@ -618,6 +674,7 @@ export class Replica {
   }
 
   #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+    this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
       this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
@@ -639,19 +696,26 @@ export class Replica {
 
   #resend(nowMs: number, sequence: number, actions: ReplicaAction[]): void {
     this.stats.batchesResent += this.#outbox.rewind(nowMs, sequence)
-    this.flush(nowMs, actions)
+    this.#flush(nowMs, actions)
   }
 
   /**
    * After `sequence` the hub holds another history of this incarnation, or none: batches up to there settle as the log
    * arrives, the rest is issued anew. A hub whose disk was set back names an end below what it had confirmed to us.
+   *
+   * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
+   * could be taken for its own.
    */
   #forked(nowMs: number, frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     if (frame.attempt !== this.#attempt || frame.sequence > this.#outbox.confirmedSequence) return
     this.#outbox.rotate(nowMs)
     this.stats.forks++
-    this.#link = 'greeting'
-    this.#greet(nowMs, actions)
+    this.#link = 'down'
+    const error = new AtomikError(
+      'fork',
+      'another machine, or an earlier hub, holds another history of this client',
+    )
+    actions.push({ type: 'fail', error, fatal: false })
   }
 }
 

@@ -32,7 +32,7 @@ export class RowNumbers {
     this.#rowOf = reference.tables.map(() => [])
     this.#numberOf = reference.tables.map(() => new Map())
     this.directory = {
-      rowNumbered: (table, number) => this.#rowOf[table][number] ?? -1,
+      rowNumbered: (table, number) => this.#rowOf[table]?.[number] ?? -1,
       rowNamed: (table, key) => reference.tables[table].find(key),
       rowCount: table => reference.tables[table].count,
       knownRows: table => this.#rowOf[table].length,

@@ -13,6 +13,8 @@ export interface Claimed {
   readonly claim: number
   /** Furthest bound that this connection has shown to share with the head; −1 when it has shown none. */
   chain: number
+  /** The client went on from `chain` in another way than the head: what the head holds beyond is not its own. */
+  isForked: boolean
   /** The largest stamp in the batches of the chain on this connection: what the next one's are coded against. */
   readonly mark: StampMark
   /** When we last asked for a repetition. */

@@ -107,6 +107,21 @@ export function readEpoch(r: Reader): Epoch {
   return { id: readHalves(r), lsn: r.varint(Number.MAX_SAFE_INTEGER, 'log number') }
 }
 
+/** A row: `at` is the offset of its first half in `words`, `halves` how many it has. */
+export function writeRow(
+  w: Writer,
+  { born, changed, key }: { readonly born: number; readonly changed: number; readonly key: string },
+  words: Int32Array,
+  at: number,
+  halves: number,
+): void {
+  w.varint(born)
+  w.varint(changed)
+  w.text(key)
+  w.beginSpans()
+  for (let half = 0; half < halves; half += 2) w.span(words[at + half], words[at + half + 1])
+}
+
 function readHalves(r: Reader): Halves {
   r.u64()
   return { low: r.low, high: r.high }

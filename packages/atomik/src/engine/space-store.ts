@@ -19,6 +19,7 @@ import {
   rowKeys,
   schemaKey,
   writeEpoch,
+  writeRow,
   writeSpaceHead,
 } from './space-records.ts'
 import type { Put } from './storage.ts'
@@ -176,12 +177,9 @@ export class SpaceStore {
       const { words, layout, keys } = this.#reference.tables[t]
       for (const row of this.#dirtyRows[t]) {
         w.reset()
-        w.varint(this.#born[t][row])
-        w.varint(this.#changed[t][row])
-        w.text(keys[row])
-        const at = row * 2 * layout.words
-        w.beginSpans()
-        for (let half = 0; half < 2 * layout.words; half += 2) w.span(words[at + half], words[at + half + 1])
+        const halves = 2 * layout.words
+        const about = { born: this.#born[t][row], changed: this.#changed[t][row], key: keys[row] }
+        writeRow(w, about, words, row * halves, halves)
         puts.push(sealRecord(w, this.#rowKey(t, row)).put)
       }
       this.#dirtyRows[t].clear()

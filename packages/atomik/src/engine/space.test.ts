@@ -10,8 +10,9 @@ import { decodeUplink } from '../wire/index.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction, type SpaceOptions } from './space.ts'
-import { loadSpace } from './space-image.ts'
+import { inspectSpace, loadSpace } from './space-image.ts'
 import type { Grant } from './space-judge.ts'
+import { SpaceRepair } from './space-repair.ts'
 import type { Put, Storage } from './storage.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -497,5 +498,136 @@ describe('rights', () => {
       bench.expectAgreed()
     }
     expect(bench.read(a, 'of ana')).toBe(3)
+  })
+})
+
+describe('a space whose disk lost rows', () => {
+  const all: Grant = { principal: '', rows: 'all' }
+  const rowRecords = (bench: Bench) =>
+    [...bench.storage.entries.values()].filter(({ key }) => key[2] === 'r'.charCodeAt(0))
+  const subscription = (node: Node, attempt = 1) => {
+    const out: ReplicaAction[] = []
+    node.replica.step(0, { type: 'close' }, out)
+    for (let i = 0; i < attempt; i++) node.replica.step(0, { type: 'open' }, out)
+    for (const action of out)
+      if (action.type === 'send')
+        for (const frame of decodeUplink(action.bytes)) if (frame.type === 'subscribe') return frame
+    throw new Error('no subscription')
+  }
+  /** What the node answers to what the hub says. */
+  const lend = (node: Node, messages: readonly Uint8Array[]) => {
+    const out: ReplicaAction[] = []
+    for (const bytes of messages) node.replica.step(0, { type: 'message', bytes }, out)
+    return out.flatMap(action => {
+      if (action.type !== 'send') return []
+      return decodeUplink(action.bytes).flatMap(frame => (frame.type === 'rows' ? [frame] : []))
+    })
+  }
+  const fill = () => {
+    const bench = new Bench(cells)
+    const [stays, leaves] = [bench.join(cells), bench.join(cells)]
+    for (let i = 0; i < 40; i++) bench.add(stays, `k${i % 20}`, i)
+    bench.settle()
+    bench.disconnect(leaves)
+    bench.add(stays, 'k3', 1)
+    bench.settle()
+    return { bench, stays, leaves, digest: bench.space.reference.digest() }
+  }
+  const damagedOf = (bench: Bench) => {
+    const found = inspectSpace(bench.storage, 's')
+    if (found === undefined || !('reason' in found)) throw new Error('nothing is damaged')
+    return found
+  }
+
+  it('is mended with any of them damaged or gone, by who stands at its log number or has the same rows', () => {
+    const { bench, stays, leaves, digest } = fill()
+    const random = new SeededRandom(8)
+    const whole = new Map(bench.storage.entries)
+    for (let round = 0; round < 60; round++) {
+      bench.storage.entries.clear()
+      for (const [key, entry] of whole) bench.storage.entries.set(key, entry)
+      const hurt = new Set<number>()
+      for (const [row, { key, value }] of rowRecords(bench).entries()) {
+        const chance = random.below(6)
+        if (chance > 1) continue
+        hurt.add(row)
+        if (chance === 0) bench.storage.entries.delete(hex(key))
+        else {
+          const flipped = value.slice()
+          flipped[random.below(flipped.length)] ^= 1 << random.below(8)
+          bench.storage.entries.set(hex(key), { key, value: flipped })
+        }
+      }
+      if (hurt.size === 0) continue
+      expect(() => loadSpace(bench.storage, 's')).toThrow(AtomikError)
+      const repair = new SpaceRepair('s', damagedOf(bench))
+      expect(repair.missing).toBe(hurt.size)
+      expect(repair.alone()).toBeUndefined()
+      // Who left before the last change has other words in k3, and is of use only where that row is not among them.
+      const [old] = lend(leaves, repair.subscribe(1, subscription(leaves), all))
+      if (hurt.has(3)) expect(() => repair.receive(1, old)).toThrow(/does not add up/)
+      else expect(repair.receive(1, old)).toBeDefined()
+      const [rows] = lend(stays, repair.subscribe(2, subscription(stays), all))
+      const puts = repair.receive(2, rows)
+      if (puts === undefined) throw new Error('not mended')
+      bench.storage.put(puts)
+      const image = loadSpace(bench.storage, 's')
+      expect(image?.reference.digest()).toBe(digest)
+      expect(image?.heads.size).toBe(1)
+    }
+  })
+
+  it('is mended whole when one record is old, since nobody can tell which', () => {
+    const bench = new Bench(cells)
+    const node = bench.join(cells)
+    bench.add(node, 'x', 1)
+    bench.add(node, 'y', 1)
+    const old = rowRecords(bench)[0]
+    bench.add(node, 'x', 5)
+    bench.settle()
+    bench.storage.entries.set(hex(old.key), old)
+    const repair = new SpaceRepair('s', damagedOf(bench))
+    expect(repair.missing).toBe(2)
+    const puts = repair.receive(1, lend(node, repair.subscribe(1, subscription(node), all))[0])
+    bench.storage.put(puts ?? [])
+    bench.restart()
+    bench.connect(node)
+    bench.add(node, 'y', 1)
+    bench.expectAgreed()
+    expect([bench.read(node, 'x'), bench.read(node, 'y')]).toEqual([6, 2])
+  })
+
+  it('drops records that belong nowhere by itself', () => {
+    const { bench, digest } = fill()
+    const [{ key, value }] = rowRecords(bench)
+    const stray = key.slice()
+    stray[2] ^= 1
+    bench.storage.entries.set(hex(stray), { key: stray, value })
+    const repair = new SpaceRepair('s', damagedOf(bench))
+    bench.storage.put(repair.alone() ?? [])
+    expect(loadSpace(bench.storage, 's')?.reference.digest()).toBe(digest)
+  })
+
+  it('takes nothing from who never followed it, may not write, or lends what does not fit', () => {
+    const { bench, stays } = fill()
+    bench.storage.entries.delete(hex(rowRecords(bench)[7].key))
+    const repair = new SpaceRepair('s', damagedOf(bench))
+    const random = new SeededRandom(77)
+    const replica = new Replica({ schema: cells, space: 's', random32: () => random.next32() })
+    const stranger: Node = { ...stays, replica }
+    expect(() => repair.subscribe(1, subscription(stranger), all)).toThrow(
+      /waits for a client that has the 1 rows/,
+    )
+    expect(() => repair.subscribe(1, subscription(stays), { principal: '', rows: 'own' })).toThrow(
+      AtomikError,
+    )
+    const [frame] = lend(stays, repair.subscribe(2, subscription(stays), all))
+    expect(repair.receive(3, frame)).toBeUndefined()
+    const wrong = { ...frame, rows: frame.rows.map(row => ({ ...row, key: 'k8' })) }
+    expect(() => repair.receive(2, wrong)).toThrow(/does not add up/)
+    repair.subscribe(2, subscription(stays), all)
+    const short = { ...frame, rows: frame.rows.map(row => ({ ...row, words: row.words.slice(1) })) }
+    expect(() => repair.receive(2, short)).toThrow(/a row of 1 words/)
+    expect(repair.receive(2, frame)).toBeDefined()
   })
 })

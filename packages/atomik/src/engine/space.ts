@@ -39,9 +39,11 @@ import {
   writeStream,
   writeWelcome,
 } from '../wire/index.ts'
+import { SteadyClock } from './clock.ts'
 import type { IncarnationHead } from './heads.ts'
 import { nextLabel, sameLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
+import { objectionToPages } from './region.ts'
 import { SpaceBodies } from './space-bodies.ts'
 import { HeadTable } from './space-heads.ts'
 import type { SpaceImage } from './space-image.ts'
@@ -127,6 +129,9 @@ export class Space {
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
+  /** What all timers here are held against; only stamps take the time of day. */
+  readonly #steady = new SteadyClock()
+  #timeMs: number
   readonly #connections = new Map<number, Connection>()
   /** The views of readers who see a part, each once. */
   #partViews: readonly View[] = []
@@ -163,6 +168,7 @@ export class Space {
     this.durableLsn = this.lsn
     this.#log = new SpaceLog(this.lsn)
     this.#stampBaseMs = nowMs
+    this.#timeMs = nowMs
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
@@ -205,6 +211,12 @@ export class Space {
       yield { connection: c.id, lag: this.durableLsn - c.have, congested: c.congested }
   }
 
+  /** Takes note of the time of day; returns the time that timers see, which nobody sets back. */
+  #passed(timeMs: number): number {
+    this.#timeMs = timeMs
+    return this.#steady.at(timeMs)
+  }
+
   #digest(): Halves {
     return { low: this.reference.fingerprint.low, high: this.reference.fingerprint.high }
   }
@@ -219,12 +231,13 @@ export class Space {
    * somebody else opened, `storage` when a head on disk is damaged; nothing has changed then
    */
   subscribe(
-    nowMs: number,
+    timeMs: number,
     connection: number,
     frame: UplinkFrame & { type: 'subscribe' },
     access: boolean | Grant,
     actions: SpaceAction[],
   ): void {
+    const nowMs = this.#passed(timeMs)
     const grant = typeof access === 'boolean' ? openGrants[access ? 'all' : 'none'] : access
     const theirs = Schema.decode(frame.schema)
     const joined = this.#schema.join(theirs)
@@ -244,8 +257,15 @@ export class Space {
       const head = heads[i]
       this.#heads.keep(head)
       const chain = head.knows(sequence, label) ? sequence : -1
-      const mark = new StampMark(this.#stampBaseMs)
-      return { head, claim: sequence, chain, mark, askedAtMs: Number.NEGATIVE_INFINITY, early: new Map() }
+      return {
+        head,
+        claim: sequence,
+        chain,
+        isForked: false,
+        mark: new StampMark(this.#stampBaseMs),
+        askedAtMs: Number.NEGATIVE_INFINITY,
+        early: new Map(),
+      }
     })
     const widths = theirs.layouts.map(({ words }) => words)
     const reader: Connection = {
@@ -328,7 +348,8 @@ export class Space {
   }
 
   /** The network takes no more bytes for this reader, or takes them again: then it gets one fold of all it missed. */
-  congestion(nowMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+  congestion(timeMs: number, connection: number, congested: boolean, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined || reader.congested === congested) return
     reader.congested = congested
@@ -339,7 +360,8 @@ export class Space {
    * A frame from a subscribed client.
    * @throws AtomikError when its bytes make no sense; the connection should be closed, nothing was applied
    */
-  receive(nowMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+  receive(timeMs: number, connection: number, frame: UplinkFrame, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
@@ -357,7 +379,8 @@ export class Space {
   }
 
   /** Time passed: tells readers that may have lost the end of the stream where it stands. */
-  tick(nowMs: number, actions: SpaceAction[]): void {
+  tick(timeMs: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     for (const reader of this.#connections.values()) {
       if (reader.congested || nowMs - reader.lastSentAtMs < heartbeatMs) continue
       const idle = reader.have === this.durableLsn && reader.ackedLsn === this.durableLsn
@@ -388,12 +411,11 @@ export class Space {
   }
 
   #headsOf(reader: Connection): Head[] {
-    return reader.claims.map(({ head }, alias) => ({
-      alias,
-      sequence: head.head.sequence,
-      label: head.head.label,
-      refused: head.refusals(),
-    }))
+    return reader.claims.map(({ head, chain, isForked }, alias) => {
+      // Of a head that parted from the reader only what lies before is the reader's.
+      const { sequence, label } = (isForked ? head.bound(chain) : undefined) ?? head.head
+      return { alias, sequence, label, refused: head.refusals() }
+    })
   }
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -457,7 +479,11 @@ export class Space {
       return false
     }
     const at = head.bound(frame.from)
-    assert(at !== undefined, 'the bound a chain stands on is remembered')
+    if (at === undefined) {
+      // It lay idle while a copy of it moved the head so far on that the bound was forgotten.
+      this.#strand(reader, claimed, actions)
+      return false
+    }
     const decoded = this.#decode(frame, reader.layouts, claimed.mark)
     const salt = frame.salt ?? at.salt
     const label = this.#labelOf(at.label, salt, decoded, frame.to)
@@ -465,6 +491,9 @@ export class Space {
       const known = head.bound(frame.to)
       if (known === undefined || !sameLabel(known.label, label)) {
         this.#fork(reader, claimed, claimed.chain, actions)
+        // It can settle what lies before only when the log goes on.
+        claimed.isForked = true
+        this.#feed(nowMs, reader, actions)
         return false
       }
       this.stats.duplicatesDropped++
@@ -476,12 +505,13 @@ export class Space {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused = objectionTo(decoded, {
-      grant: reader.grant,
-      stampMsMax: nowMs + (this.#options.skewMsMax ?? 10 * 60_000),
-      stored: this.#whole,
-      ownerOf: (table, row) => this.#store.ownerOf(table, row),
-    })
+    const refused =
+      objectionTo(decoded, {
+        grant: reader.grant,
+        stampMsMax: this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000),
+        stored: this.#whole,
+        ownerOf: (table, row) => this.#store.ownerOf(table, row),
+      }) ?? objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
     claimed.mark.see(decoded.delta)
@@ -551,7 +581,7 @@ export class Space {
   /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
   #baseFor(view: View): Stamp {
     const base = new StampMark(this.#stampBaseMs)
-    base.setLarger(base, view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
+    base.raise(view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
     return base
   }
 
@@ -623,7 +653,8 @@ export class Space {
   }
 
   /** The commit up to `lsn` is durable: now it may be told. */
-  committed(nowMs: number, lsn: number, actions: SpaceAction[]): void {
+  committed(timeMs: number, lsn: number, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
     this.#committing = false
     this.durableLsn = lsn
     this.#durableDigest = this.#stagedDigest
@@ -645,7 +676,8 @@ export class Space {
       const behind = this.durableLsn - reader.cursor
       if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
         // The frame names heads as the reader's own, so they must have been shown to be.
-        if (reader.claims.some(({ chain, head }) => chain !== head.head.sequence)) return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
+          return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -678,9 +710,10 @@ export class Space {
       // Made before this view had a reader: a fold or snapshot is next.
       if (!view.isWhole && entry.refused === undefined && !entry.parts.has(view.key)) break
       const alias = reader.claims.findIndex(({ head }) => head.name === entry.author)
-      if (alias >= 0 && reader.claims[alias].chain < entry.to) break
+      const own = alias < 0 ? undefined : reader.claims[alias]
+      if (own !== undefined && own.chain < entry.to && !own.isForked) break
       // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (alias >= 0 && entry.to > reader.claims[alias].claim)
+      if (own !== undefined && entry.to > own.claim && entry.to <= own.chain)
         entries.push(
           entry.refused === undefined
             ? { kind: 'own', alias, to: entry.to }

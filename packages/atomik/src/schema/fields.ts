@@ -32,6 +32,8 @@ export interface Toggle {
 export interface Bits {
   readonly kind: 'bits'
   readonly count: number
+  /** The bits are a page of a region: one writer at a time. */
+  readonly isPage?: true
 }
 export interface Flag {
   readonly kind: 'flag'
@@ -64,6 +66,16 @@ export function toggle(): Toggle {
 export function bits(count: number): Bits {
   requireCount(count, 64 * (limits.rowWordsMax - 1), 'bits')
   return { kind: 'bits', count }
+}
+
+/** The bytes of one page of a region. @throws AtomikError `range` */
+export function page(bytes: number): Bits {
+  if (!Number.isInteger(bytes) || bytes < 8 || bytes > limits.pageBytesMax || bytes % 8 !== 0)
+    throw new AtomikError(
+      'range',
+      `a page has 8 to ${limits.pageBytesMax} bytes, a multiple of 8, got ${bytes}`,
+    )
+  return { kind: 'bits', count: 8 * bytes, isPage: true }
 }
 
 /** A boolean whose concurrent sets keep their intent. */

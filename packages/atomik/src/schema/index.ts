@@ -16,4 +16,15 @@ export {
   toggle,
   type ValueCodec,
 } from './fields.ts'
-export { type Fields, type Place, Schema, type TableSchema, type Tables, table } from './schema.ts'
+export {
+  type Fields,
+  isRegion,
+  type Place,
+  type RegionFields,
+  type RegionSchema,
+  region,
+  Schema,
+  type TableSchema,
+  type Tables,
+  table,
+} from './schema.ts'

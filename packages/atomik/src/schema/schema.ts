@@ -8,8 +8,8 @@ import { formatHalves, Mixer, type RowLayout, WordKind } from '../algebra/index.
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { decodeUtf8, encodeUtf8 } from '../wire/index.ts'
-import type { Field, ScalarField } from './fields.ts'
-import { array, bits, counter, flag, register, toggle } from './fields.ts'
+import type { Bits, Field, Register, ScalarField } from './fields.ts'
+import { array, bits, counter, flag, page, register, toggle } from './fields.ts'
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -82,6 +82,11 @@ export function table<const F extends Fields>(
   }
 
   const names = Object.keys(fields)
+  if (
+    Object.values(fields as Fields).some(isPage) &&
+    describeFields(fields as Fields) !== pageFields(fields as Fields)
+  )
+    throw new AtomikError('range', 'pages stand in tables made by region() alone')
   if (names.length > limits.fieldsMax)
     throw new AtomikError('range', `a table has at most ${limits.fieldsMax} fields, got ${names.length}`)
   for (const name of names) {
@@ -114,6 +119,45 @@ export function table<const F extends Fields>(
     bits: Uint8Array.from(widths),
   }
   return { fields: fields as F, layout, places }
+}
+
+export interface RegionFields extends Fields {
+  readonly writer: Register<bigint>
+  readonly length: Register<number>
+  readonly page: Bits
+}
+
+export interface RegionSchema extends TableSchema<RegionFields> {
+  /** Bytes in a page. */
+  readonly pageBytes: number
+}
+
+/**
+ * A table of regions: byte arrays by name, for files and images, kept in pages. What travels and what a late reader fetches
+ * are the pages that changed. One client writes a region at a time.
+ *
+ * @param options.pageBytes a multiple of 8 up to 16,384; default 4,096. Small pages cost a row each, large ones are fetched whole
+ * @throws AtomikError `range`
+ */
+export function region(options: { readonly pageBytes?: number } = {}): RegionSchema {
+  const pageBytes = options.pageBytes ?? 4096
+  const fields: RegionFields = { writer: register.u64(), length: register.u32(), page: page(pageBytes) }
+  return { ...table(fields), fields, pageBytes }
+}
+
+/** True for tables made by `region()`, here or by whoever wrote the description. */
+export function isRegion(schema: TableSchema): boolean {
+  return Object.values(schema.fields).some(isPage)
+}
+
+function isPage(field: Field): boolean {
+  return field.kind === 'bits' && field.isPage === true
+}
+
+/** The one way in which a page may stand in a table. */
+function pageFields(fields: Fields): string {
+  const { page: last } = fields
+  return `writer:u64,length:u32,page:${last === undefined ? '' : describeField(last)}`
 }
 
 function requireName(name: string, what: string): void {
@@ -266,7 +310,8 @@ function describeFields(fields: Fields): string {
 
 function describeField(field: Field): string {
   if (field.kind === 'register') return field.type
-  if (field.kind === 'bits') return `bits(${field.count})`
+  if (field.kind === 'bits')
+    return field.isPage === true ? `page(${field.count / 8})` : `bits(${field.count})`
   if (field.kind === 'array') return `${describeField(field.element)}*${field.count}`
   return field.kind
 }
@@ -307,6 +352,7 @@ function parseField(type: string, parameter: string | undefined): ScalarField | 
   if (parameter !== undefined) {
     if (type === 'enum') return register.enum(...(parameter.split(',') as [string, ...string[]]))
     if (type === 'bits') return bits(Number(parameter))
+    if (type === 'page') return page(Number(parameter))
     if (type === 'bytes') return register.bytes(Number(parameter))
     if (type === 'text') return register.text(Number(parameter))
   } else {

@@ -33,6 +33,8 @@ export class DeltaDecoder {
   #wordCount = 0
   #groupCount = 0
   #hasKeys = false
+  /** What was returned last. */
+  #decoded: DecodedDelta | undefined
 
   constructor(layouts: readonly RowLayout[]) {
     this.#layouts = layouts
@@ -46,6 +48,7 @@ export class DeltaDecoder {
    */
   decode(r: Reader, directory: RowDirectory, base: Stamp, into = new Delta(this.#layouts)): DecodedDelta {
     into.clear()
+    // The caller may still hold the last list; an empty one serves again.
     if (this.#named.length > 0) this.#named = []
     this.#stamp.set(base)
     this.#wordCount = 0
@@ -71,7 +74,9 @@ export class DeltaDecoder {
       if (this.#groupCount === 1 && !this.#hasKeys)
         r.fail('malformed', 'one group of one known row in the long form', start)
     }
-    return { delta: into, named: this.#named }
+    if (this.#decoded?.delta !== into || this.#decoded.named !== this.#named)
+      this.#decoded = { delta: into, named: this.#named }
+    return this.#decoded
   }
 
   /** One group of one known row. */

@@ -10,6 +10,9 @@ import { encodeStamp, type Stamp, StampMark } from './stamp.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 
+const byNumber = (a: KeyedRow, b: KeyedRow) => a.number - b.number
+const byKey = (a: KeyedRow, b: KeyedRow) => compareBytes(a.key, b.key)
+
 interface KeyedRow {
   readonly slot: number
   readonly number: number
@@ -116,8 +119,7 @@ export class DeltaEncoder {
     }
     if (!isSorted) this.#known.subarray(0, count).sort()
     const keyed = this.#keyed
-    if (isNumbered) keyed.sort((a, b) => a.number - b.number)
-    else keyed.sort((a, b) => compareBytes(a.key, b.key))
+    if (keyed.length > 1) keyed.sort(isNumbered ? byNumber : byKey)
     w.varint(4 * gap + (keyed.length === 0 ? 0 : count === 0 ? 1 : 2))
     if (count > 0) this.#knownBlocks(w, table, count)
     if (keyed.length > 0) this.#keyedBlocks(w, table)

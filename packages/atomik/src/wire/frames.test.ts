@@ -5,17 +5,16 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { directoryFor, layoutsOf } from '../../../../spec/vectors/decode.ts'
+import { layoutsOf } from '../../../../spec/vectors/decode.ts'
 import type { DeltaCase } from '../../../../spec/vectors/generate-codec.ts'
 import { encodeFrames, type Frame, frameCases } from '../../../../spec/vectors/generate-frames.ts'
+import { mutate } from '../../../../spec/vectors/mutate.ts'
+import { respell } from '../../../../spec/vectors/respell.ts'
 import { hexBytes, parseBytes } from '../../../../spec/vectors/text.ts'
 import { SeededRandom } from '../engine/random.ts'
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { decodeDelta } from './decode.ts'
-import { encodeDelta } from './encode.ts'
 import { decodeDownlink, decodeUplink, writeError, writeStream } from './frames.ts'
-import { Reader } from './reader.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import { Writer } from './writer.ts'
 
@@ -68,73 +67,6 @@ describe('every golden message', () => {
     expect(codeOf(() => decode(direction === 'up' ? 'down' : 'up', bytes))).toBe('malformed')
   })
 })
-
-/** Numbers that stand on edges, as varints. */
-const edges = [
-  0,
-  1,
-  63,
-  64,
-  127,
-  128,
-  255,
-  256,
-  1024,
-  1025,
-  4096,
-  65_535,
-  65_536,
-  2 ** 20,
-  2 ** 22,
-  2 ** 24,
-  2 ** 26,
-]
-const edgeBytes = [...edges, 2 ** 31, 2 ** 32, 2 ** 48, 2 ** 53 - 1].map(value => {
-  const w = new Writer()
-  w.varint(value)
-  return w.finish()
-})
-edgeBytes.push(parseBytes('8000'), parseBytes('ffffffffffffff7f'), parseBytes('ffffffffffffffffff01'))
-
-/** Damages a copy in one to four places, as disks, networks and people do. */
-function mutate(random: SeededRandom, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
-  let now = bytes
-  const splice = (at: number, drop: number, insert: Uint8Array) => {
-    const next = new Uint8Array(now.length - drop + insert.length)
-    next.set(now.subarray(0, at))
-    next.set(insert, at)
-    next.set(now.subarray(at + drop), at + insert.length)
-    now = next
-  }
-  for (let times = 1 + random.below(4); times > 0; times--) {
-    const at = random.below(now.length + 1)
-    const rest = now.length - at
-    const kind = random.below(9)
-    if (kind === 0 && rest > 0) splice(at, 1, Uint8Array.of(now[at] ^ (1 << random.below(8))))
-    else if (kind === 1 && rest > 0) splice(at, 1, Uint8Array.of([0, 1, 0x7f, 0x80, 0xff][random.below(5)]))
-    else if (kind === 2) splice(at, Math.min(rest, 1 + random.below(8)), new Uint8Array(0))
-    else if (kind === 3)
-      splice(
-        at,
-        0,
-        Uint8Array.from({ length: 1 + random.below(8) }, () => random.below(256)),
-      )
-    else if (kind === 4) {
-      // A varint, whole, by one on an edge: lengths and counts.
-      let end = at
-      while (end < now.length && now[end] >= 0x80) end++
-      splice(at, Math.min(end + 1, now.length) - at, edgeBytes[random.below(edgeBytes.length)])
-    } else if (kind === 5 && rest > 0)
-      splice(at, 1, Uint8Array.of((now[at] + (random.below(2) === 0 ? 1 : 255)) & 255))
-    else if (kind === 6) splice(at, 0, now.slice(at, at + random.below(24)))
-    else if (kind === 7) {
-      const other = others[random.below(others.length)]
-      const from = random.below(other.length + 1)
-      splice(at, rest, other.subarray(from))
-    } else if (kind === 8) splice(0, now.length, now.slice(0, at))
-  }
-  return now
-}
 
 const messageSteps = 70_000
 const deltaSteps = 30_000
@@ -199,29 +131,6 @@ describe(`${messageSteps + deltaSteps} seeded mutations`, () => {
 })
 
 const outcomes = ['accepted', 'truncated', 'malformed', 'oversized', 'range', 'width', 'version']
-
-/** Decodes, and encodes again under the naming that the bytes used. */
-function respell(
-  bytes: Uint8Array,
-  one: Pick<DeltaCase, 'known' | 'naming' | 'stampBaseMs'> & { layouts: ReturnType<typeof layoutsOf> },
-) {
-  const r = new Reader(bytes)
-  const base = { ms: one.stampBaseMs, count: 0 }
-  const { delta, named } = decodeDelta(r, one.layouts, directoryFor(one.known, one.naming), base)
-  if (!r.done) r.fail('malformed', 'bytes after the end of a delta')
-  const known = one.layouts.map((_, table) => one.known[table] ?? [])
-  const ofTable = (table: number) => named.filter(n => n.table === table)
-  const keyOf = (table: number, row: number) =>
-    ofTable(table).find(n => n.row === row)?.key ?? known[table][row]
-  const numberOf = (table: number, row: number) => {
-    const position = ofTable(table).findIndex(n => n.row === row)
-    if (position < 0) return row
-    return one.naming === 'downlink' ? known[table].length + position : -1
-  }
-  const w = new Writer()
-  encodeDelta(w, delta, { numberOf, keyOf, knownRows: table => known[table].length }, base)
-  return compareBytes(w.finish(), bytes) === 0
-}
 
 describe('limits of messages', () => {
   const hello = (direction: Direction) => (direction === 'up' ? '0600' : '150000')

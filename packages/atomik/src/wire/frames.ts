@@ -22,6 +22,7 @@ export const FrameType = {
   batch: 4,
   have: 5,
   need: 6,
+  rows: 7,
   welcome: 16,
   stream: 17,
   fold: 18,
@@ -30,6 +31,7 @@ export const FrameType = {
   resend: 21,
   fork: 22,
   error: 23,
+  lack: 24,
 } as const
 
 /**
@@ -111,6 +113,16 @@ export type UplinkFrame =
       readonly confirmed: readonly { alias: number; sequence: number }[]
     }
   | { readonly type: 'need'; readonly lsn: number }
+  /** Rows of the client's reference, for a hub that lacks them. */
+  | { readonly type: 'rows'; readonly rows: readonly LentRow[] }
+
+/** A row by its number in the log, whole. */
+export interface LentRow {
+  readonly table: number
+  readonly row: number
+  readonly key: string
+  readonly words: readonly Halves[]
+}
 
 /** One log entry as a reader sees it. */
 export type StreamEntry =
@@ -152,6 +164,12 @@ export type DownlinkFrame =
   /** After `sequence` the hub holds another history of this incarnation, or none: continue under a new one. */
   | { readonly type: 'fork'; readonly attempt: number; readonly alias: number; readonly sequence: number }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly fatal: boolean; readonly text: string }
+  /** The hub's disk lost these rows: who has them, sends them. */
+  | {
+      readonly type: 'lack'
+      readonly attempt: number
+      readonly rows: readonly { readonly table: number; readonly row: number }[]
+    }
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,6 +250,19 @@ export function writeNeed(w: Writer, lsn: number): void {
   w.varint(lsn)
 }
 
+export function writeRows(w: Writer, rows: readonly LentRow[]): void {
+  w.u8(FrameType.rows)
+  w.varint(rows.length)
+  for (const { table, row, key, words } of rows) {
+    w.varint(table)
+    w.varint(row)
+    w.text(key)
+    w.varint(words.length)
+    w.beginSpans()
+    for (const { low, high } of words) w.span(low, high)
+  }
+}
+
 export function writeWelcome(
   w: Writer,
   frame: {
@@ -309,6 +340,20 @@ export function writeFork(w: Writer, attempt: number, alias: number, sequence: n
   w.varint(attempt)
   w.varint(alias)
   w.varint(sequence)
+}
+
+export function writeLack(
+  w: Writer,
+  attempt: number,
+  rows: readonly { readonly table: number; readonly row: number }[],
+): void {
+  w.u8(FrameType.lack)
+  w.varint(attempt)
+  w.varint(rows.length)
+  for (const { table, row } of rows) {
+    w.varint(table)
+    w.varint(row)
+  }
 }
 
 /** A code without a number travels as `malformed`; text beyond its limit is cut. */
@@ -432,6 +477,25 @@ function readUplink(r: Reader): UplinkFrame {
     }
     case FrameType.need:
       return { type: 'need', lsn: r.varint(sequenceMax, 'log number') }
+    case FrameType.rows: {
+      const rows: LentRow[] = []
+      for (let count = r.varint(limits.lentRowsMax, 'rows lent'); count > 0; count--) {
+        const { table, row } = readPlace(r)
+        const keyStart = r.position
+        const key = r.text(limits.keyBytesMax, 'bytes in a row key')
+        if (key === '') r.fail('malformed', 'an empty row key', keyStart)
+        const words: Halves[] = []
+        let more = r.varint(limits.rowWordsMax, 'words in a row')
+        r.beginSpans()
+        for (; more > 0; more--) {
+          r.span()
+          words.push({ low: r.low, high: r.high })
+        }
+        r.endSpans()
+        rows.push({ table, row, key, words })
+      }
+      return { type: 'rows', rows }
+    }
     default:
       return r.fail('malformed', `frame type ${type} is not one a client sends`, start)
   }
@@ -494,6 +558,13 @@ function readDownlink(r: Reader): DownlinkFrame {
       const fatal = readFlag(r, 'fatal')
       return { type: 'error', code, fatal, text: r.text(limits.errorTextBytesMax, 'bytes in an error') }
     }
+    case FrameType.lack: {
+      const attempt = r.varint(sequenceMax, 'attempt')
+      const rows: { table: number; row: number }[] = []
+      for (let count = r.varint(limits.lentRowsMax, 'rows lacked'); count > 0; count--)
+        rows.push(readPlace(r))
+      return { type: 'lack', attempt, rows }
+    }
     default:
       return r.fail('malformed', `frame type ${type} is not one a hub sends`, start)
   }
@@ -517,6 +588,10 @@ function readHeads(r: Reader): Head[] {
     heads.push({ alias, sequence, label, refused })
   }
   return heads
+}
+
+function readPlace(r: Reader): { table: number; row: number } {
+  return { table: r.varint(limits.tablesMax - 1, 'table'), row: r.varint(limits.rowsMax - 1, 'row number') }
 }
 
 function readHalves(r: Reader): Halves {

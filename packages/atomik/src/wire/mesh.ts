@@ -177,12 +177,9 @@ function writeBounds(w: Writer, bounds: readonly MeshBound[]): void {
 // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** All frames of a message from another node. @throws AtomikError with code and offset; then none of it counts */
-export function decodeMesh(message: Uint8Array): MeshFrame[] {
-  if (message.length > limits.downlinkBytesMax)
-    throw new AtomikError(
-      'oversized',
-      `a message of ${message.length} bytes, at most ${limits.downlinkBytesMax} are read`,
-    )
+export function decodeMesh(message: Uint8Array, bytesMax: number = limits.downlinkBytesMax): MeshFrame[] {
+  if (message.length > bytesMax)
+    throw new AtomikError('oversized', `a message of ${message.length} bytes, at most ${bytesMax} are read`)
   const reader = new Reader(message)
   const frames: MeshFrame[] = []
   do frames.push(readFrame(reader))

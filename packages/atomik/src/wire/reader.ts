@@ -17,6 +17,7 @@ for (let end = 1; end <= 8; end++)
 
 export class Reader {
   #bytes: Uint8Array
+  #end: number
   /** Offset of the next byte. */
   position = 0
   /** Halves of the word or u64 read last. */
@@ -30,20 +31,22 @@ export class Reader {
   /** Borrows `bytes`: they must not change while reading. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
+    this.#end = bytes.length
   }
 
-  /** Begins anew on other bytes. */
-  reset(bytes: Uint8Array): void {
+  /** Begins anew on other bytes, from `start` to `end`; offsets count from the beginning of `bytes`. */
+  reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.#bytes = bytes
-    this.position = 0
+    this.position = start
+    this.#end = end
   }
 
   get done(): boolean {
-    return this.position === this.#bytes.length
+    return this.position === this.#end
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.position
+    return this.#end - this.position
   }
 
   fail(code: ErrorCode, what: string, offset = this.position): never {
@@ -51,8 +54,8 @@ export class Reader {
   }
 
   #need(count: number): void {
-    if (this.position + count > this.#bytes.length)
-      this.fail('truncated', `expected ${count} more bytes, found ${this.#bytes.length - this.position}`)
+    if (this.position + count > this.#end)
+      this.fail('truncated', `expected ${count} more bytes, found ${this.#end - this.position}`)
   }
 
   u8(): number {
@@ -62,6 +65,24 @@ export class Reader {
 
   /** A varint of at most `max`; `what` names it in the error. */
   varint(max: number, what: string): number {
+    const start = this.position
+    // Most are short: up to four bytes stay in 32-bit arithmetic, which makes no object of the number.
+    const bytes = this.#bytes
+    const end = Math.min(this.#end, start + 4)
+    let short = 0
+    for (let at = start, shift = 0; at < end; at++, shift += 7) {
+      const byte = bytes[at]
+      short |= (byte & 0x7f) << shift
+      if (byte >= 0x80) continue
+      if ((byte === 0 && at > start) || short > max) break
+      this.position = at + 1
+      return short
+    }
+    return this.#longVarint(max, what)
+  }
+
+  /** Any varint, and why one is refused. */
+  #longVarint(max: number, what: string): number {
     const start = this.position
     let value = 0
     let scale = 1

@@ -12,6 +12,8 @@ import type { Writer } from './writer.ts'
 /** The largest stamp time: 48 bits of milliseconds. */
 export const stampMsMax = 2 ** 48 - 1
 const countMax = 0xffff
+/** Distances below this fit the arithmetic of 32 bits: about a day and a half. */
+const nearMs = 2 ** 27
 
 /** What a stamp is coded against: milliseconds since 1970, and a count. */
 export interface Stamp {
@@ -19,24 +21,40 @@ export interface Stamp {
   readonly count: number
 }
 
-/** A stamp that moves: the one before, or the largest seen. */
+/** A stamp that moves: the one before, or the largest seen. In halves, since a number of 48 bits would be an object each time. */
 export class StampMark implements Stamp {
-  ms: number
-  count: number
+  /** The 64 bits of the stamp. */
+  low = 0
+  high = 0
 
   constructor(ms = 0, count = 0) {
-    this.ms = ms
-    this.count = count
+    this.low = ((ms % 2 ** 16) << 16) | count
+    this.high = Math.floor(ms / 2 ** 16) | 0
+  }
+
+  get ms(): number {
+    return stampMs(this.low, this.high)
+  }
+
+  get count(): number {
+    return this.low & countMax
   }
 
   set(to: Stamp): void {
-    this.ms = to.ms
-    this.count = to.count
+    if (to instanceof StampMark) {
+      this.low = to.low
+      this.high = to.high
+    } else {
+      this.low = ((to.ms % 2 ** 16) << 16) | to.count
+      this.high = Math.floor(to.ms / 2 ** 16) | 0
+    }
   }
 
-  /** Becomes the larger of two stamps. */
-  setLarger(a: Stamp, b: Stamp): void {
-    this.set(a.ms > b.ms || (a.ms === b.ms && a.count > b.count) ? a : b)
+  /** Becomes the other stamp when that is larger. */
+  raise({ low, high }: StampMark): void {
+    if (!isLess(this.low, this.high, low, high)) return
+    this.low = low
+    this.high = high
   }
 
   /** Becomes the largest stamp of the delta, when that is larger than itself. */
@@ -54,14 +72,17 @@ export class StampMark implements Stamp {
     let isLarger = false
     for (let slot = 0; slot < count; slot++) {
       const at = 2 * (slot * layout.words + word)
-      const ms = stampMs(words[at], words[at + 1])
-      if (ms < this.ms || (ms === this.ms && (words[at] & countMax) <= this.count)) continue
-      this.ms = ms
-      this.count = words[at] & countMax
+      if (!isLess(this.low, this.high, words[at], words[at + 1])) continue
+      this.low = words[at]
+      this.high = words[at + 1]
       isLarger = true
     }
     return isLarger
   }
+}
+
+function isLess(aLow: number, aHigh: number, bLow: number, bHigh: number): boolean {
+  return aHigh === bHigh ? aLow >>> 0 < bLow >>> 0 : aHigh >>> 0 < bHigh >>> 0
 }
 
 function stampMs(low: number, high: number): number {
@@ -78,35 +99,43 @@ function unzigzag(code: number): number {
 
 /** Appends the stamp (low, high); `before` becomes it. */
 export function encodeStamp(writer: Writer, low: number, high: number, before: StampMark): void {
-  const ms = stampMs(low, high)
   const count = low & countMax
-  if (ms === before.ms) {
-    writer.varint(2 * zigzag(count - before.count))
+  const distance = ((high >>> 0) - (before.high >>> 0)) * 2 ** 16 + (low >>> 16) - (before.low >>> 16)
+  if (distance === 0) {
+    writer.varint(2 * zigzag(count - (before.low & countMax)))
   } else {
-    writer.varint(1 + 2 * (2 * (zigzag(ms - before.ms) - 1) + (count > 0 ? 1 : 0)))
+    const hasCount = count > 0 ? 1 : 0
+    // Near ones stay in 32-bit arithmetic, which makes no object of the number.
+    const near = distance | 0
+    if (near === distance && near < nearMs && near > -nearMs)
+      writer.varint(1 + ((2 * (((near << 1) ^ (near >> 31)) - 1) + hasCount) << 1))
+    else writer.varint(1 + 2 * (2 * (zigzag(distance) - 1) + hasCount))
     if (count > 0) writer.varint(count - 1)
-    before.ms = ms
   }
-  before.count = count
+  before.low = low
+  before.high = high
 }
 
 /** Leaves the stamp in `reader.low` and `reader.high`; `before` becomes it. */
 export function decodeStamp(reader: Reader, before: StampMark): void {
   const start = reader.position
   const code = reader.varint(4 * (2 * stampMsMax + 1) + 3, 'stamp')
-  let count: number
   if (code % 2 === 0) {
-    count = before.count + unzigzag(code / 2)
+    const count = (before.low & countMax) + unzigzag(code / 2)
     if (count < 0 || count > countMax) reader.fail('range', 'a stamp count outside 16 bits', start)
+    before.low = (before.low & ~countMax) | count
   } else {
     const rest = (code - 1) / 2
-    const ms = before.ms + unzigzag(Math.floor(rest / 2) + 1)
+    const moved = Math.floor(rest / 2) + 1
+    // Written out: a function that is not inlined would return an object.
+    const ms =
+      (before.high >>> 0) * 2 ** 16 + (before.low >>> 16) + (moved % 2 === 1 ? -(moved + 1) / 2 : moved / 2)
     if (ms < 0 || ms > stampMsMax) reader.fail('range', 'a stamp outside 48 bits of milliseconds', start)
-    count = rest % 2 === 1 ? 1 + reader.varint(countMax - 1, 'stamp count') : 0
-    before.ms = ms
+    const count = rest % 2 === 1 ? 1 + reader.varint(countMax - 1, 'stamp count') : 0
+    before.low = ((ms % 2 ** 16) << 16) | count
+    before.high = Math.floor(ms / 2 ** 16) | 0
   }
-  before.count = count
-  if (before.ms === 0 && count === 0) reader.fail('malformed', 'a stamp of zero', start)
-  reader.low = ((before.ms % 2 ** 16) << 16) | count
-  reader.high = Math.floor(before.ms / 2 ** 16) | 0
+  if ((before.low | before.high) === 0) reader.fail('malformed', 'a stamp of zero', start)
+  reader.low = before.low
+  reader.high = before.high
 }

@@ -36,6 +36,11 @@ export class Writer {
     this.length = 0
   }
 
+  /** The memory written to, its first `length` bytes in use: another after the next write that needs more. */
+  get memory(): Uint8Array {
+    return this.#bytes
+  }
+
   /** What was written, borrowed: it holds until the next write or reset. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.length)
