@@ -37,7 +37,7 @@ async function start(options: HubOptions): Promise<Hub> {
 const urlOf = (hub: { port: number }) => `ws://127.0.0.1:${hub.port}/load`
 const fileOf = (store: string) => (statSync(store).isDirectory() ? join(store, 'data.mdb') : store)
 
-async function until(condition: () => boolean, ms = 10_000): Promise<void> {
+async function until(condition: () => boolean, ms = 60_000): Promise<void> {
   const deadline = Date.now() + ms
   while (!condition() && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 10))
   expect(condition()).toBe(true)
