@@ -600,7 +600,9 @@ describe('one stalled reader beside 100 busy ones', () => {
       queuedMax = Math.max(queuedMax, hub.queuedBytes())
       logMax = Math.max(logMax, space.logBytes)
     }
-    expect([...space.readers()].filter(({ lag, congested }) => lag > 0 && congested)).toHaveLength(1)
+    // What 20,000 changes cost fits into the sockets' own buffers, some megabytes: then nobody stalls.
+    if (process.env.ATOMIK_SHORT === undefined)
+      expect([...space.readers()].filter(({ lag, congested }) => lag > 0 && congested)).toHaveLength(1)
     // A whole snapshot: what a newcomer would be sent.
     const { socket: fresh, frames: state } = await raw(hub)
     fresh.send(greeting({ incarnation: 4, schema: new Schema(wide).encode() }))
