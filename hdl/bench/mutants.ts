@@ -2,15 +2,27 @@
 // of the benches, not of the hardware.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runControl, runFoldStream, runStream } from './axi.ts'
 import { buildCore } from './lockstep.ts'
 import { outFolder, ROOM } from './process.ts'
 import { type Program, runPrograms } from './programs.ts'
 import { PROOFS, prove } from './proofs.ts'
 import { runRandom } from './random_programs.ts'
 import { runCell, runTableIverilog } from './traffic.ts'
+import { runUart } from './uart.ts'
 import { type Case, runVectors } from './vectors.ts'
 
-type Catcher = 'vectors' | 'cell' | 'table' | 'programs' | 'random' | { proof: string }
+type Catcher =
+  | 'vectors'
+  | 'cell'
+  | 'table'
+  | 'stream'
+  | 'fold stream'
+  | 'control'
+  | 'serial'
+  | 'programs'
+  | 'random'
+  | { proof: string }
 interface Mutant {
   what: string
   file: string
@@ -112,6 +124,34 @@ export const MUTANTS: Mutant[] = [
     catcher: { proof: 'fold stream' },
   },
   {
+    what: 'the same, in the bench',
+    file: 'delta_fold_stream.v',
+    find: 'assign s_tready = advance & aresetn',
+    replace: 'assign s_tready = aresetn',
+    catcher: 'fold stream',
+  },
+  {
+    what: 'a command is taken though its answer may find no place, in the bench',
+    file: 'delta_stream.v',
+    find: 'aresetn & ~owed[QUEUE]',
+    replace: 'aresetn & ~used[QUEUE]',
+    catcher: 'stream',
+  },
+  {
+    what: 'what LOAD replaced overwrites the result of a READ',
+    file: 'delta_control.v',
+    find: 'if (result_valid & waits)',
+    replace: 'if (result_valid)',
+    catcher: 'control',
+  },
+  {
+    what: 'a serial frame without its stop bit leaves a false start behind',
+    file: 'uart_rx.v',
+    find: 'if (settled[2] & ~settled[1])',
+    replace: 'if (~settled[1])',
+    catcher: 'serial',
+  },
+  {
     what: 'core: no forwarding from write back',
     file: 'rv64_core.v',
     find: 'wire rs2_wb = wb_writes & (wb_rd == rs2)',
@@ -172,6 +212,14 @@ export async function runMutant(mutant: Mutant, cases: Case[], programs: Program
       return runCell('xor', 64, 5, 2000, folder) ? null : survived
     case 'table':
       return runTableIverilog('xor', 64, 2, 9, 2000, folder) ? null : survived
+    case 'stream':
+      return runStream('xor', 1, 11, 3000, folder).difference ? null : survived
+    case 'fold stream':
+      return runFoldStream('xor', 9, 12, 1000, folder).difference ? null : survived
+    case 'control':
+      return runControl(13, 1000, folder).difference ? null : survived
+    case 'serial':
+      return runUart(1, 60, 80, folder) ? null : survived
     case 'programs': {
       const core = buildCore('broken-core', folder)
       return (await runPrograms(programs, [7], core)).failures.length > 0 ? null : survived

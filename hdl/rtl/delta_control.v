@@ -72,7 +72,7 @@ module delta_control #(
         default: ;
       endcase
     if (operate & op == 3'd1) accepted <= accepted + 64'd1;
-    if (result_valid) result <= state;
+    if (result_valid & waits) result <= state;   // not what LOAD replaced
     waits <= operate & op[1];
 
     if (write_taken)       s_axi_bvalid <= 1'b1;
