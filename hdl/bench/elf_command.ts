@@ -1,11 +1,28 @@
 // `npm run hdl -- --elf FILE [--max-cycles N]`: a program of the riscv-tests `tohost` convention on simulator and core.
 //
 // Exit codes: 0 PASS · 1 FAIL, or core and simulator disagree · 2 the file cannot be run · 3 it did not end in time.
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { ElfError, readElf } from '../iss/elf.ts'
-import { loadElf } from '../iss/memory.ts'
+import { isRam, loadElf, RAM_BYTES } from '../iss/memory.ts'
 import { buildCore, runCore, runSimulator, type Verdict } from './lockstep.ts'
 import { Failure } from './process.ts'
+
+/** A program of 16 MiB with its symbols is far below this; what is above is read by mistake. */
+const FILE_BYTES_MAX = 8 * RAM_BYTES
+
+function readFile(path: string): Uint8Array {
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new Failure(`${path}: not a file`, 2)
+    if (stat.size > FILE_BYTES_MAX)
+      throw new Failure(`${path}: ${stat.size} bytes, at most ${FILE_BYTES_MAX} are read`, 2)
+    return readFileSync(path)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Failure(`${path}: ${code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : message}`, 2)
+  }
+}
 
 const sentence = (verdict: Verdict): string => {
   switch (verdict.kind) {
@@ -21,12 +38,14 @@ const sentence = (verdict: Verdict): string => {
 }
 
 export async function elfCommand(path: string, maxCycles: number): Promise<number> {
-  if (!existsSync(path)) throw new Failure(`${path}: no such file`, 2)
-  if (!statSync(path).isFile()) throw new Failure(`${path}: not a file`, 2)
+  const file = readFile(path)
   try {
-    const elf = readElf(readFileSync(path))
-    const tohost = elf.symbols.get('tohost')
-    if (tohost === undefined) throw new ElfError('no symbol `tohost`, so nothing tells when it ends')
+    const elf = readElf(file)
+    const { tohost } = elf
+    if (tohost === undefined)
+      throw new ElfError('neither a symbol `tohost` nor a section `.tohost`, so nothing tells when it ends')
+    if (!isRam(tohost) || !isRam(tohost + 7n))
+      throw new ElfError(`tohost at 0x${tohost.toString(16)} is outside the RAM`)
     loadElf(elf)
 
     const alone = runSimulator(elf, tohost, maxCycles)

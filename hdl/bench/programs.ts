@@ -8,12 +8,14 @@ import { type CoreRun, runCore, runSimulator } from './lockstep.ts'
 import { Failure, must, outFolder, ROOM } from './process.ts'
 
 const SW = join(ROOM, 'sw')
+/** Tests that follow the riscv-tests conventions to the letter: their environment, their layout, ecall to end. */
+const MACHINE = join(SW, 'tests', 'machine')
 const FLAGS = [
   ...'-march=rv64i_zicsr_zifencei -mabi=lp64 -mcmodel=medany -nostdlib -nostartfiles -static -ffreestanding'.split(
     ' ',
   ),
   ...['-Wall', '-Wextra', '-Werror', '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments'],
-  ...['-T', join(SW, 'link.ld'), '-I', SW, '-I', join(SW, 'tests')],
+  ...['-I', SW, '-I', join(SW, 'tests')],
 ]
 
 export interface Program {
@@ -22,11 +24,19 @@ export interface Program {
   tohost: bigint
 }
 
+export const elfPath = (name: string): string => join(outFolder('programs'), `${name}.elf`)
+
 /** Assembles or compiles one program. */
-export function build(name: string, sources: string[], extra: string[] = []): Program {
-  const file = join(outFolder('programs'), `${name}.elf`)
+export function build(
+  name: string,
+  sources: string[],
+  extra: string[] = [],
+  layout = join(SW, 'link.ld'),
+): Program {
+  const file = elfPath(name)
   must('riscv64-unknown-elf-gcc', [
     ...FLAGS,
+    ...['-T', layout],
     ...extra,
     '-o',
     file,
@@ -34,10 +44,12 @@ export function build(name: string, sources: string[], extra: string[] = []): Pr
     ...(extra.includes('-O2') ? ['-lgcc'] : []),
   ])
   const elf = readElf(readFileSync(file))
-  const tohost = elf.symbols.get('tohost')
-  if (tohost === undefined) throw new Failure(`${name}: no tohost`)
-  return { name, elf, tohost }
+  if (elf.tohost === undefined) throw new Failure(`${name}: no tohost`)
+  return { name, elf, tohost: elf.tohost }
 }
+
+export const buildMachine = (name: string, extra: string[] = [], as = name): Program =>
+  build(`machine-${as}`, [join(MACHINE, `${name}.S`)], extra, join(MACHINE, 'environment.ld'))
 
 /** Every test of sw/tests. */
 export function buildTests(): Program[] {
@@ -50,7 +62,10 @@ export function buildTests(): Program[] {
   const handwritten = readdirSync(join(SW, 'tests'))
     .filter(name => name.endsWith('.S'))
     .map(name => build(name.replace(/\.S$/, ''), [join(SW, 'tests', name)]))
-  return [...handwritten, ...written]
+  const machine = readdirSync(MACHINE)
+    .filter(name => name.endsWith('.S'))
+    .map(name => buildMachine(name.replace(/\.S$/, '')))
+  return [...handwritten, ...machine, ...written]
 }
 
 export const buildExample = (name: string, extra: string[] = []): Program =>

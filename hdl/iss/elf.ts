@@ -1,4 +1,5 @@
-// Reads a 64-bit little-endian RISC-V executable: its loadable segments, its entry and its symbols.
+// Reads a 64-bit little-endian RISC-V executable: its loadable segments, its entry, and the address of `tohost`: that of
+// the symbol, or of the section `.tohost` when the symbols were stripped.
 //
 // Bytes come from anywhere, so every offset is checked before it is followed; what does not fit is refused with an
 // ElfError and one sentence. Nothing is relocated or loaded here.
@@ -17,7 +18,7 @@ export interface Segment {
 export interface Elf {
   entry: bigint
   segments: Segment[]
-  symbols: Map<string, bigint>
+  tohost: bigint | undefined
 }
 
 const EM_RISCV = 243
@@ -27,7 +28,7 @@ const SHT_SYMTAB = 2
 /** @throws ElfError when the bytes are not a 64-bit RISC-V executable */
 export function readElf(file: Uint8Array): Elf {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const within = (offset: bigint, bytes: bigint, what: string): number => {
+  const within: Within = (offset, bytes, what) => {
     if (offset + bytes > BigInt(file.byteLength))
       throw new ElfError(`${what} lies outside the file (${offset} + ${bytes} > ${file.byteLength} bytes)`)
     return Number(offset)
@@ -68,43 +69,49 @@ export function readElf(file: Uint8Array): Elf {
   }
   if (segments.length === 0) throw new ElfError('nothing to load: no PT_LOAD segment')
 
-  return { entry: view.getBigUint64(24, true), segments, symbols: readSymbols(view, within) }
+  return { entry: view.getBigUint64(24, true), segments, tohost: readTohost(view, within) }
 }
 
-function readSymbols(
-  view: DataView,
-  within: (offset: bigint, bytes: bigint, what: string) => number,
-): Map<string, bigint> {
-  const symbols = new Map<string, bigint>()
-  const sectionBytes = view.getUint16(58, true)
-  const sectionCount = view.getUint16(60, true)
-  if (sectionCount === 0) return symbols
-  if (sectionBytes < 64) throw new ElfError('section header entries are shorter than 64 bytes')
-  const sections = within(
+type Within = (offset: bigint, bytes: bigint, what: string) => number
+
+/** Whether the zero-ended text at `at` within the file is `wanted`. */
+function named(view: DataView, table: { at: number; bytes: number }, offset: number, wanted: string): boolean {
+  if (offset + wanted.length + 1 > table.bytes) return false
+  for (let k = 0; k < wanted.length; k++)
+    if (view.getUint8(table.at + offset + k) !== wanted.charCodeAt(k)) return false
+  return view.getUint8(table.at + offset + wanted.length) === 0
+}
+
+function readTohost(view: DataView, within: Within): bigint | undefined {
+  const headerBytes = view.getUint16(58, true)
+  const count = view.getUint16(60, true)
+  if (count === 0) return undefined
+  if (headerBytes < 64) throw new ElfError('section header entries are shorter than 64 bytes')
+  const headers = within(
     view.getBigUint64(40, true),
-    BigInt(sectionBytes * sectionCount),
+    BigInt(headerBytes * count),
     'the section header table',
   )
-  for (let i = 0; i < sectionCount; i++) {
-    const at = sections + i * sectionBytes
+  const strings = (section: number, what: string): { at: number; bytes: number } => {
+    if (section >= count) throw new ElfError(`${what} is not among the sections`)
+    const at = headers + section * headerBytes
+    const bytes = view.getBigUint64(at + 32, true)
+    return { at: within(view.getBigUint64(at + 24, true), bytes, what), bytes: Number(bytes) }
+  }
+  let ofSection: bigint | undefined
+  const namesIn = view.getUint16(62, true)
+  const names = namesIn === 0 ? undefined : strings(namesIn, 'the table of section names')
+  for (let i = 0; i < count; i++) {
+    const at = headers + i * headerBytes
+    if (names && named(view, names, view.getUint32(at, true), '.tohost'))
+      ofSection = view.getBigUint64(at + 16, true)
     if (view.getUint32(at + 4, true) !== SHT_SYMTAB) continue
     const bytes = view.getBigUint64(at + 32, true)
     const table = within(view.getBigUint64(at + 24, true), bytes, 'the symbol table')
-    const link = view.getUint32(at + 40, true)
-    if (link >= sectionCount) throw new ElfError('the symbol table names a string table that is not there')
-    const strings = sections + link * sectionBytes
-    const stringBytes = view.getBigUint64(strings + 32, true)
-    const stringsAt = within(view.getBigUint64(strings + 24, true), stringBytes, 'the string table')
-    for (let entry = 0; entry + 24 <= Number(bytes); entry += 24) {
-      const nameAt = view.getUint32(table + entry, true)
-      let name = ''
-      for (let k = nameAt; k < Number(stringBytes); k++) {
-        const byte = view.getUint8(stringsAt + k)
-        if (byte === 0) break
-        name += String.fromCharCode(byte)
-      }
-      if (name !== '') symbols.set(name, view.getBigUint64(table + entry + 8, true))
-    }
+    const text = strings(view.getUint32(at + 40, true), 'the string table')
+    for (let entry = 0; entry + 24 <= Number(bytes); entry += 24)
+      if (named(view, text, view.getUint32(table + entry, true), 'tohost'))
+        return view.getBigUint64(table + entry + 8, true)
   }
-  return symbols
+  return ofSection
 }

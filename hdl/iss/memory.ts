@@ -72,5 +72,6 @@ export function loadElf(elf: Elf): Memory {
     memory.bytes.set(bytes, Number(address - RAM_BASE))
   }
   if (!isRam(elf.entry)) throw new ElfError(`entry point 0x${elf.entry.toString(16)} is outside the RAM`)
+  if (elf.entry & 3n) throw new ElfError(`entry point 0x${elf.entry.toString(16)} is not a multiple of 4`)
   return memory
 }
