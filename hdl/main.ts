@@ -1,19 +1,24 @@
 // The room's command. `bash hdl/run` installs what is missing and comes here.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type AxiRun, runControl, runFoldStream, runStream } from './bench/axi.ts'
 import { elfCommand } from './bench/elf_command.ts'
-import { buildCore, runCore, runSimulator } from './bench/lockstep.ts'
+import { runDamagedInputs, runWrongInputs } from './bench/elf_inputs.ts'
+import { buildCore, runCore, runSimulator, type Verdict } from './bench/lockstep.ts'
 import { MUTANTS, runMutant } from './bench/mutants.ts'
 import { Failure, must, OUT, outFolder, ROOM } from './bench/process.ts'
-import { buildExample, buildTests, coverageSize, runPrograms, uncovered } from './bench/programs.ts'
+import { buildExample, buildMachine, buildTests, coverageSize, type Program, runPrograms, uncovered } from './bench/programs.ts'
 import { PROOFS, prove } from './bench/proofs.ts'
 import { runRandom } from './bench/random_programs.ts'
 import { buildTraffic, runCell, runTableIverilog, runTraffic } from './bench/traffic.ts'
 import { runUart } from './bench/uart.ts'
 import { readVectors, runVectors } from './bench/vectors.ts'
-import { draw } from './figures/draw.ts'
+import { draw, type Ports } from './figures/draw.ts'
+import type { Lane } from './model/delta.ts'
 import { measure } from './figures/measure.ts'
 
-const USAGE = 'usage: npm run hdl -- [--short | --elf FILE [--max-cycles N] | --random SEED | --figures]'
+const USAGE =
+  'usage: npm run hdl -- [--short | --verify | --elf FILE [--max-cycles N] | --random SEED | --figures [PATTERN]]'
 
 let passed = 0
 let failed = 0
@@ -52,11 +57,13 @@ async function units(short: boolean): Promise<void> {
 
   // accumulates a clock, counted at the ports; every result compared
   const sizes = short ? [1, 8] : [1, 2, 8, 32, 128, 512]
+  const counted: Ports[] = []
   for (const unit of ['table', 'fold'] as const)
     for (const ports of unit === 'fold' && short ? [8, 128] : sizes) {
       const clocks = ports <= 8 ? 1_000_000 : ports <= 32 ? 250_000 : 20_000
       const program = buildTraffic(unit, ports, 'xor')
       const run = await runTraffic(unit, program, { seed: 3, clocks, ports, lane: 'xor' })
+      counted.push({ unit, ports, clocks: run.clocks, accepted: run.accepted })
       const rate = (run.accepted / run.clocks).toFixed(2)
       const word = unit === 'table' ? 'deltas' : 'words (about one in eight masked)'
       const short_ =
@@ -67,12 +74,29 @@ async function units(short: boolean): Promise<void> {
         run.difference ?? short_,
       )
     }
+  if (!short) writeFileSync(join(ROOM, 'figures', 'ports.json'), `${JSON.stringify(counted, null, 1)}\n`)
   const add = buildTraffic('table', 8, 'add')
   report(
     'delta_table add, 8 ports: 200,000 clocks (verilator)',
     (await runTraffic('table', add, { seed: 4, clocks: 200_000, ports: 8, lane: 'add' })).difference,
   )
-  report('delta_uart: LOAD ACCUM READ SWAP over the serial line (iverilog)', runUart())
+  const requests = short ? 60 : 400
+  for (const [seed, bitNs] of [[1, 80], [2, 79], [3, 81]] as [number, number][])
+    report(
+      `delta_board: ${requests} random requests over the serial line, bits of ${bitNs} ns where the board takes 80 (iverilog)`,
+      runUart(seed, requests, bitNs),
+    )
+  const clocks = short ? 2000 : 50_000
+  const axi = (what: string, run: AxiRun): void =>
+    report(
+      `${what}: ${clocks} clocks of random valid and ready, ${run.taken} taken, ${run.answers} answers compared, held back ${run.stalls} times (iverilog)`,
+      run.difference,
+    )
+  for (const [lane, ports] of [['xor', 1], ['xor', 3], ['add', 2]] as [Lane, number][])
+    axi(`delta_stream ${lane}, ${ports} ports`, runStream(lane, ports, 11, clocks))
+  for (const [lane, ports] of [['xor', 9], ['add', 4], ['max', 2]] as [Lane, number][])
+    axi(`delta_fold_stream ${lane}, ${ports} words a beat`, runFoldStream(lane, ports, 12, clocks))
+  axi('delta_control', runControl(13, 2 * clocks))
 }
 
 async function cores(short: boolean): Promise<void> {
@@ -102,18 +126,25 @@ async function cores(short: boolean): Promise<void> {
     difference,
   )
 
-  // the other outcome of `tohost`: every program above passes, this one must come out as failing test 7, on both
-  const fails = buildExample('fails')
-  const verdicts = [
-    runSimulator(fails.elf, fails.tohost, 100_000).verdict,
-    (await runCore(fails.elf, fails.tohost, { maxCycles: 100_000, program })).verdict,
+  // the other outcomes of `tohost`: every program above passes
+  const ends: [Program, Verdict][] = [
+    [buildExample('fails'), { kind: 'fail', test: 7n }],
+    [buildMachine('reports', ['-DFAIL'], 'fails'), { kind: 'fail', test: 5n }],
+    [buildMachine('reports', ['-s'], 'stripped'), { kind: 'pass' }],
+    [buildMachine('reports', ['-DFAIL', '-s'], 'fails-stripped'), { kind: 'fail', test: 5n }],
   ]
-  report(
-    'tohost: a failing program reports its test number on simulator and core',
-    verdicts.every(verdict => verdict.kind === 'fail' && verdict.test === 7n)
-      ? null
-      : verdicts.map(verdict => verdict.kind).join(', '),
-  )
+  const text = (verdict: Verdict): string => `${verdict.kind} ${verdict.kind === 'fail' ? verdict.test : ''}`.trim()
+  let wrong: string | null = null
+  for (const [{ name, elf, tohost }, wanted] of ends)
+    for (const { verdict } of [
+      runSimulator(elf, tohost, 100_000),
+      await runCore(elf, tohost, { maxCycles: 100_000, program }),
+    ])
+      if (text(verdict) !== text(wanted)) wrong = `${name}: ${text(verdict)}, wanted ${text(wanted)}`
+  report('tohost: failing tests report their numbers on simulator and core, with symbols and without', wrong)
+  const refused = runWrongInputs()
+  report(`--elf: ${refused.count} files that are no program for this core: one line and exit code 2`, refused.why)
+  report('--elf: every truncation and 1,000 damaged copies of a program are refused or load', runDamagedInputs(1000))
 
   for (const name of ['converge', 'undo', 'checkpoint', 'fusion', 'mixture']) {
     const { elf, tohost } = buildExample(name)
@@ -162,7 +193,9 @@ async function main(args: string[]): Promise<number> {
   let elf: string | undefined
   let maxCycles = 10_000_000
   let short = process.env.CI === 'true'
-  let onlyFigures = false
+  let figures = !short
+  let verify = true
+  let onlyFigures: RegExp | undefined
   while (rest.length > 0) {
     const option = rest.shift()
     if (option === '--elf') {
@@ -179,13 +212,20 @@ async function main(args: string[]): Promise<number> {
       const run = await runRandom(seed, buildCore())
       report(`random program ${seed}: ${run.retired} instructions compared`, run.difference)
       return failed > 0 ? 1 : 0
-    } else if (option === '--short') short = true
-    else if (option === '--figures') onlyFigures = true
-    else throw new Failure(`unknown option ${option}. ${USAGE}`, 2)
+    } else if (option === '--short') {
+      short = true
+      figures = false
+    } else if (option === '--verify') figures = false
+    else if (option === '--figures') {
+      verify = false
+      figures = true
+      const pattern = rest[0]?.startsWith('--') ? undefined : rest.shift()
+      if (pattern !== undefined) onlyFigures = new RegExp(pattern)
+    } else throw new Failure(`unknown option ${option}. ${USAGE}`, 2)
   }
   if (elf !== undefined) return elfCommand(elf, maxCycles)
   outFolder()
-  if (!onlyFigures) {
+  if (verify) {
     must('node', [join(ROOM, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', ROOM])
     report('types (tsc)', null)
     await units(short)
@@ -193,10 +233,10 @@ async function main(args: string[]): Promise<number> {
     proofs(short)
     await mutants()
   }
-  if (short)
+  if (!figures)
     console.log('        place and route is left to the full form; the committed figures are in hdl/figures')
   else {
-    measure(join(OUT, 'tools', 'bin'))
+    measure(join(OUT, 'tools', 'bin'), onlyFigures)
     draw()
     report('figures placed, routed and drawn', null)
   }

