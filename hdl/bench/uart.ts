@@ -66,7 +66,7 @@ export function runUart(seed: number, requests: number, bitNs: number, sources?:
   ])
   const { lines, answers } = session(seed, requests)
   writeFileSync(input, `${lines.join('\n')}\n`)
-  const got = must('vvp', ['-n', program, `+in=${input}`])
+  const got = must('vvp', ['-n', program, `+in=${input}`, `+limit=${1_000_000 + 40_000 * requests}`])
     .output.split('\n')
     .filter(line => line !== '' && !line.includes('$finish'))
   const wanted = [...answers.map(data => data.toString(16).padStart(2, '0')), 'lamp 1']

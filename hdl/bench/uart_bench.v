@@ -42,8 +42,10 @@ module uart_bench;
     else $display("%h without a stop bit", answer);
     received = received + 1;
   end
+  integer limit;
   initial begin
-    #12000000 $display("timeout");
+    if (!$value$plusargs("limit=%d", limit)) limit = 10000000;
+    #limit $display("timeout");
     $finish;
   end
 endmodule

@@ -94,7 +94,7 @@ Made by \`npm run hdl\` (\`npm run hdl -- --figures\` for these alone), from [pl
 LUT and in no other way) are told apart. *Synthesised*: the unit alone, by yosys. *Placed and routed*: by nextpnr, seed 1, in a
 frame of registers, so without pads; counts are of the unit's own cells after packing, which adds heads and tails of carry
 chains. Tables have 512 contexts (iCE40: 256). The core on Gowin is mapped for area (abc9 with script flow2 and a relaxed delay), the
-rest for speed; on Gowin nothing uses the wide multiplexers.
+rest for speed; on Gowin without the wide multiplexers but where it says so.
 
 | unit | part | LUT, synthesised | LUT, placed and routed | FF | block RAM | f_max, placed and routed |
 |---|---|---|---|---:|---:|---|

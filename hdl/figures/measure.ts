@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outFolder, ROOM } from '../bench/process.ts'
-import { cell, core, type Figure, fold, type Part, place, sumCell, table, type Unit } from './place.ts'
+import { cell, core, type Figure, fold, type Part, place, sumCell, table, type Unit, wide } from './place.ts'
 
 /** Unit, part and, where place and route is known not to end or to fit, synthesis alone. */
 export function plan(): [Unit, Part, boolean][] {
@@ -11,6 +11,7 @@ export function plan(): [Unit, Part, boolean][] {
   for (const part of parts) {
     rows.push([cell(0), part, false], [cell(1), part, false])
     if (part !== 'xilinx') for (const slices of [2, 4]) rows.push([sumCell(slices), part, false])
+    if (part === 'gowin') rows.push([wide(cell(0)), part, false], [wide(sumCell(2)), part, false])
     // without LUT RAM its registers are flip-flops: it is larger than the part
     rows.push([core, part, part === 'ice40'])
   }

@@ -22,6 +22,8 @@ export interface Unit {
   sources: string[]
   /** Gowin: map for area, without wide multiplexers, instead of for speed */
   small?: boolean
+  /** Gowin: with its wide multiplexers */
+  wide?: boolean
 }
 /** A LUT's place is counted whatever takes it: logic, a carry cell, or a piece of LUT RAM. */
 export interface Count {
@@ -69,6 +71,8 @@ export const sumCell = (slices: number): Unit => ({
   parameters: { WIDTH: W, SLICES: slices },
   sources: delta('delay', 'sum_cell'),
 })
+/** The same unit with Gowin's wide multiplexers. */
+export const wide = (unit: Unit): Unit => ({ ...unit, name: `${unit.name}, wide multiplexers`, wide: true })
 export const table = (ports: number, address: number): Unit => ({
   name: `table ${ports}`,
   module: 'delta_table',
@@ -303,6 +307,7 @@ export function place(
     .map(([name, value]) => `-set ${name} ${value}`)
     .join(' ')
   const small = unit.small && part === 'gowin'
+  const synth = part === 'gowin' && unit.wide ? SYNTH.gowin.replace(' -nowidelut', '') : SYNTH[part]
   const area = small ? 'scratchpad -copy abc9.script.flow2 abc9.script; scratchpad -set abc9.D 60000;' : ''
   const alone = part === 'xilinx' || synthesisOnly
   const reads = [...new Set([...unit.sources, ...(alone ? [] : delta('join', 'tree'))])]
@@ -319,7 +324,7 @@ export function place(
       '-q',
       '-p',
       `read_verilog -I${join(ROOM, 'rtl')} ${reads} ${alone ? '' : 'frame.v'}; ${set} ${keep} ${area} ` +
-        `${SYNTH[part]} -top ${top} ${alone ? '' : '-json frame.json'}; tee -o unit.stat stat`,
+        `${synth} -top ${top} ${alone ? '' : '-json frame.json'}; tee -o unit.stat stat`,
     ],
     { cwd: folder, timeoutMs },
   )
