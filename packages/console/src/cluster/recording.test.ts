@@ -96,7 +96,7 @@ describe('a recorded cluster', () => {
         for (const { lsn, digest, pending } of replicas)
           expect({ lsn, digest, pending }).toEqual({ lsn: hub.lsn, digest: hub.digest, pending: 0 })
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   }, 120_000)
 
