@@ -72,7 +72,7 @@ function isReadable(path: string): boolean {
 }
 
 /** A path without an ending is a folder, as the `lmdb` package takes it. */
-function fileOf(path: string): string | undefined {
+export function fileOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isFile()) return path
   const inside = join(path, 'data.mdb')
