@@ -39,10 +39,11 @@ export interface LmdbOptions {
  *
  * @example
  * ```ts
+ * import { mkdtempSync } from 'node:fs'
  * import { connect, counter, table } from 'atomik'
  * import { lmdb } from 'atomik/storage/lmdb'
  *
- * const storage = lmdb({ path: folder })
+ * const storage = lmdb({ path: mkdtempSync('/tmp/fleet-') }) // or a folder of your own
  * const fleet = await connect(url, { tables: { airports: table({ departures: counter() }) }, storage })
  * fleet.airports.row('ATL').departures.add(1)
  * await fleet.saved() // from here on it survives a power cut, hub or no hub
