@@ -18,7 +18,7 @@ export function BitSquares({ label, bits, onFlip }: BitSquaresProps) {
     for (const [i, bit] of bits.entries())
       if (bit !== old[i])
         box.current?.children[i]?.animate(
-          [{ boxShadow: '0 0 0 3px var(--series-b)' }, { boxShadow: '0 0 0 3px transparent' }],
+          [{ boxShadow: '0 0 0 2px var(--series-b)' }, { boxShadow: '0 0 0 2px transparent' }],
           { duration: 1500 },
         )
   }, [bits])
