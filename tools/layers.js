@@ -26,7 +26,7 @@ const packages = {
   hub: ['atomik'],
   flights: ['hub', 'atomik'],
   simulator: ['atomik'],
-  console: ['flights', 'hub', 'atomik'],
+  console: ['flights', 'hub', 'simulator', 'atomik'],
   cli: ['device', 'flights', 'hub', 'simulator', 'atomik'],
 }
 /** Files every room of the library may use. */

@@ -13,8 +13,11 @@ export default defineConfig({
       '@atomik/flights/regions': built('../flights/dist/regions.js'),
       '@atomik/flights/schema': built('../flights/dist/schema.js'),
       '@atomik/hub/space-host': built('../hub/dist/space-host.js'),
+      '@atomik/simulator': built('../simulator/dist/index.js'),
       'atomik/adapters': built('../atomik/dist/adapters/index.js'),
+      'atomik/algebra': built('../atomik/dist/algebra/index.js'),
       'atomik/engine': built('../atomik/dist/engine/index.js'),
+      'atomik/schema': built('../atomik/dist/schema/index.js'),
       'atomik/wire': built('../atomik/dist/wire/index.js'),
       atomik: built('../atomik/dist/index.js'),
     },
@@ -23,6 +26,8 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // What a view brings along: budget.test.ts counts it.
+    manifest: 'assets/manifest.json',
     // Making the map takes a second or two: no news.
     rolldownOptions: { checks: { pluginTimings: false } },
   },

@@ -37,6 +37,8 @@ export type ErrorCode =
   | 'unknown-change'
   /** The replica, connection or store was closed. */
   | 'closed'
+  /** Another process, tab or client holds this space of the store. */
+  | 'in-use'
   /** The outside world failed: disk, socket, missing module. `cause` says how. */
   | 'storage'
   | 'network'

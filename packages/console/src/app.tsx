@@ -20,6 +20,7 @@ const load: Record<View, () => Promise<ComponentType<ViewProps>>> = {
   hub: async () => (await import('./hub/hub-view.tsx')).HubView,
   algebra: async () => (await import('./algebra/algebra-view.tsx')).AlgebraView,
   nodes: async () => (await import('./nodes/nodes-view.tsx')).NodesView,
+  cluster: async () => (await import('./cluster/cluster-view.tsx')).ClusterView,
 }
 
 /** Views that need a hub. */

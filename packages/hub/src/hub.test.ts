@@ -642,6 +642,15 @@ describe('HTTP', () => {
     expect(metrics).toContain('atomik_batches_accepted_total{space="test"} 1')
     expect(metrics).toMatch(/atomik_socket_received_bytes [1-9]/)
     expect(await (await get('/spaces')).json()).toMatchObject([{ name: 'test', lsn: 1, rows: { cells: 1 } }])
+    const done = await get('/spaces/test/checkpoint', { method: 'POST' })
+    expect(await done.json()).toMatchObject({ lsn: 1, digest: expect.stringMatching(/^[0-9a-f]{16}$/) })
+    expect(await (await get('/spaces')).json()).toMatchObject([{ checkpoint: { lsn: 1 }, logBytes: 0 }])
+    for (const [path, status] of [
+      ['/spaces/none/checkpoint', 404],
+      ['/spaces/%zz/checkpoint', 404],
+      ['/spaces/test/checkpoints', 405],
+    ] as const)
+      expect((await get(path, { method: 'POST' })).status).toBe(status)
     expect((await get('/no-such')).status).toBe(404)
     expect((await get('/healthz', { method: 'POST' })).status).toBe(405)
     a.close()

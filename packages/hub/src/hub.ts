@@ -15,7 +15,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { type Access, openAccess, type Principal, tokenAccess } from './access.ts'
 import { HubMetrics } from './metrics.ts'
 import { RepairHost } from './repair-host.ts'
-import { type Peer, SpaceHost } from './space-host.ts'
+import { type Checkpoint, type Peer, SpaceHost } from './space-host.ts'
 
 export interface HubOptions {
   /** Default 127.0.0.1. */
@@ -426,8 +426,11 @@ export class Hub {
   #http(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0]
     const cut = /^\/connections\/(\d{1,15})$/.exec(path)?.[1]
+    const checkpoint = /^\/spaces\/([^/]+)\/checkpoint$/.exec(path)?.[1]
     if (request.method === 'DELETE' && cut !== undefined && this.#originAllowed(request)) {
       this.#cut(request, response, Number(cut)).catch(error => answer(response, 500, `${error}\n`))
+    } else if (request.method === 'POST' && checkpoint !== undefined && this.#originAllowed(request)) {
+      this.#checkpoint(request, response, checkpoint).catch(error => answer(response, 500, `${error}\n`))
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'only GET is served here\n')
     } else if (!this.#hostAllowed(request)) {
@@ -471,10 +474,21 @@ export class Hub {
     }
   }
 
+  /** SWAP, now and not at the next minute. Who may write all of a space may do that. */
+  async #checkpoint(request: IncomingMessage, response: ServerResponse, encoded: string): Promise<void> {
+    const name = decodeName(encoded)
+    const host = name === undefined ? undefined : this.spaces.get(name)
+    if (host === undefined) answer(response, 404, 'there is no such space\n')
+    else if ((await this.#grantOf(request, host.name))?.rows !== 'all')
+      answer(response, 401, 'a token that may write is required\n')
+    else
+      answer(response, 200, `${JSON.stringify(describeCheckpoint(host.checkpoint()))}\n`, 'application/json')
+  }
+
   /** What is served, as JSON: names, schemas and where each space stands. The token goes into an Authorization header. */
   async #describe(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const spaces: unknown[] = []
-    for (const [name, { space }] of this.spaces) {
+    for (const [name, { space, commitSeconds, lastCheckpoint }] of this.spaces) {
       const grant = await this.#grantOf(request, name)
       if (grant === undefined) continue
       spaces.push({
@@ -499,6 +513,9 @@ export class Hub {
           space.schema.names.map((table, t) => [table, space.reference.tables[t].count]),
         ),
         stats: space.stats,
+        commitSeconds,
+        logBytes: space.logBytes,
+        checkpoint: describeCheckpoint(lastCheckpoint),
       })
     }
     if (spaces.length === 0 && this.spaces.size > 0) answer(response, 401, 'a token is required\n')
@@ -509,6 +526,20 @@ export class Hub {
 /** Errors that trying again will not mend. */
 function isFinal(code: ErrorCode): boolean {
   return code === 'version' || code === 'schema' || code === 'unauthorized' || code === 'unknown-space'
+}
+
+function describeCheckpoint({ lsn, digest, at }: Checkpoint): { lsn: number; digest: string; at: number } {
+  const hex = (half: number) => (half >>> 0).toString(16).padStart(8, '0')
+  return { lsn, digest: hex(digest.high) + hex(digest.low), at }
+}
+
+/** Undefined when it is no percent encoding. */
+function decodeName(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return undefined
+  }
 }
 
 function answer(

@@ -7,7 +7,7 @@
  */
 import { AtomikError, type Schema } from 'atomik'
 import { type Grant, loadSpace, Space, type SpaceAction, type Storage } from 'atomik/engine'
-import type { UplinkFrame } from 'atomik/wire'
+import type { Halves, UplinkFrame } from 'atomik/wire'
 
 /** After what has already arrived. The page runs spaces too, where there is no setImmediate. */
 const soon: (run: () => void) => unknown =
@@ -31,9 +31,20 @@ export interface SpaceEvents {
   committed(space: string, seconds: number): void
 }
 
+/** The state at a log number, when the log before it was let go. */
+export interface Checkpoint {
+  readonly lsn: number
+  readonly digest: Halves
+  /** Time of day in milliseconds. */
+  readonly at: number
+}
+
 export class SpaceHost {
   readonly name: string
   readonly space: Space
+  lastCheckpoint: Checkpoint
+  /** Time spent on all commits so far. Their number is in the space's `stats`. */
+  commitSeconds = 0
   readonly #storage: Storage
   readonly #events: SpaceEvents
   readonly #peers = new Map<number, Peer>()
@@ -67,7 +78,7 @@ export class SpaceHost {
       ...options,
     })
     // Who has left long ago stays on disk.
-    this.space.checkpoint()
+    this.lastCheckpoint = { ...this.space.checkpoint(), at: Date.now() }
     this.#endOfTurn()
   }
 
@@ -108,8 +119,10 @@ export class SpaceHost {
   }
 
   /** SWAP: the log goes, and heads that nobody speaks for stay on disk alone. */
-  checkpoint(): void {
-    if (!this.#failed) this.space.checkpoint()
+  checkpoint(): Checkpoint {
+    if (this.#failed) return this.lastCheckpoint
+    this.lastCheckpoint = { ...this.space.checkpoint(), at: Date.now() }
+    return this.lastCheckpoint
   }
 
   get peers(): Iterable<Peer> {
@@ -164,7 +177,9 @@ export class SpaceHost {
       for (const peer of this.#peers.values()) peer.close(1011, 'the hub cannot write to its disk')
       return
     }
-    this.#events.committed(this.space.name, (performance.now() - startedAt) / 1000)
+    const seconds = (performance.now() - startedAt) / 1000
+    this.commitSeconds += seconds
+    this.#events.committed(this.space.name, seconds)
     const actions: SpaceAction[] = []
     this.space.committed(Date.now(), action.lsn, actions)
     this.#perform(actions)

@@ -14,3 +14,4 @@ export {
   type SimulationOptions,
 } from './simulation.ts'
 export type { Failure, FailureKind } from './verdict.ts'
+export { drawChange } from './workload.ts'

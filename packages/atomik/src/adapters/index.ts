@@ -1,4 +1,5 @@
-/** Adapters: where the engine meets the platform. The LMDB store has an entry of its own, `atomik/storage/lmdb`. */
+/** Adapters: where the engine meets the platform. Stores of a platform have entries of their own, `atomik/storage/…`. */
+export { keepIn, type LockSpace } from './space-storage.ts'
 export { MemoryStorage } from './storage-memory.ts'
 export type { Link, LinkHandlers, Transport } from './transport.ts'
 export { type Accept, MemoryTransport } from './transport-memory.ts'

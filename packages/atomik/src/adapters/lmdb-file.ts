@@ -43,21 +43,27 @@ export function requireWholeFile(path: string): void {
  */
 export function checkStore(path: string): void {
   requireWholeFile(path)
-  if (fileOf(path) !== undefined && !isReadable(path, true))
+  if (fileOf(path) !== undefined && !isReadable(path))
     throw new AtomikError(
       'storage',
       `the store ${path} is damaged: it cannot be read to its end, or not written`,
     )
 }
 
-/** Reads everything in a process of its own; and allocates pages there, which it gives back. */
-function isReadable(path: string, allocates = false): boolean {
+/**
+ * Reads everything in a process of its own. A page of zeros reads as one without entries, not as an error: so what a cursor finds must be
+ * as much as the meta page says there is. Asking for more pages in a row than are free makes LMDB read its list of free pages, as a first
+ * write would; the transaction is given up, so the file stays as it is.
+ */
+function isReadable(path: string): boolean {
   const script = `
     import { ABORT, open } from ${JSON.stringify(import.meta.resolve('lmdb'))}
-    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary', readOnly: ${!allocates} })
-    for (const { key, value } of database.getRange({})) if (key === value) break
-    if (${allocates}) database.transactionSync(() => {
-      for (let i = 0; i < 64; i++) database.putSync(Uint8Array.of(255, 255, i), new Uint8Array(2000))
+    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary' })
+    let entries = 0
+    for (const { key, value } of database.getRange({})) if (key !== value) entries++
+    if (entries !== database.getStats().entryCount) process.exit(1)
+    database.transactionSync(() => {
+      database.putSync(Uint8Array.of(255, 255), new Uint8Array(4 << 20))
       return ABORT
     })
     process.exit(0)`
@@ -66,7 +72,7 @@ function isReadable(path: string, allocates = false): boolean {
 }
 
 /** A path without an ending is a folder, as the `lmdb` package takes it. */
-function fileOf(path: string): string | undefined {
+export function fileOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found?.isFile()) return path
   const inside = join(path, 'data.mdb')

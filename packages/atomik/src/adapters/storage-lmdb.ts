@@ -4,9 +4,12 @@
  * snapshotted volume may not contain (docs/decisions/0003-storage.md).
  */
 
-import type { Put, Storage } from '../engine/index.ts'
+import { statSync } from 'node:fs'
+import type { Put, SpaceStorage, Storage } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
-import { requireWholeFile } from './lmdb-file.ts'
+import { fileOf, requireWholeFile } from './lmdb-file.ts'
+import { lockName } from './lock-process.ts'
+import { keepIn } from './space-storage.ts'
 
 export { checkStore } from './lmdb-file.ts'
 
@@ -28,6 +31,33 @@ export interface LmdbOptions {
   /** Most bytes the store may grow to. Default 16 GiB of address space; the file is as large as its content. */
   readonly mapBytesMax?: number
   readonly readOnly?: boolean
+}
+
+/**
+ * Keeps the replicas of a client on disk: what `connect` takes as `storage`. One store may hold many spaces, and several processes
+ * may use it, but each space is held by one of them: another that opens it fails with `in-use`, until the first closes it or dies.
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from 'node:fs'
+ * import { connect, counter, table } from 'atomik'
+ * import { lmdb } from 'atomik/storage/lmdb'
+ *
+ * const storage = lmdb({ path: mkdtempSync('/tmp/fleet-') }) // or a folder of your own
+ * const fleet = await connect(url, { tables: { airports: table({ departures: counter() }) }, storage })
+ * fleet.airports.row('ATL').departures.add(1)
+ * await fleet.saved() // from here on it survives a power cut, hub or no hub
+ * await fleet.close()
+ * ```
+ */
+export function lmdb(options: LmdbOptions): SpaceStorage {
+  return keepIn(
+    () => LmdbStorage.open(options),
+    space => {
+      const { dev, ino } = statSync(fileOf(options.path) ?? options.path)
+      return lockName(`${dev}:${ino}:${space}`, `the space ${space} of the store ${options.path}`)
+    },
+  )
 }
 
 export class LmdbStorage implements Storage {

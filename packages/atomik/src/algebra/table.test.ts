@@ -190,6 +190,22 @@ describe.each(lanes)('the %s lane', lane => {
     )
   })
 
+  it('merges tables of every length, word by word', () => {
+    const random = fc.sample(wordOf(63), { numRuns: 60, seed: 5 })
+    for (const width of [63, 64])
+      for (let contexts = 1; contexts <= 11; contexts++) {
+        const [a, b] = [0, 1].map(() => new AtomikTable(contexts, { width, lane }))
+        const whole = new PlainTable(lane, width)
+        for (let i = 0; i < 2 * contexts; i++) {
+          const [table, address, word] = [i % 2 ? a : b, i >> 1, random[i]]
+          table.accumHalves(address, Number(word & 0xffff_ffffn), Number(word >> 32n))
+          whole.accum(address, word)
+        }
+        a.merge(b)
+        for (let address = 0; address < contexts; address++) expect(a.read(address)).toBe(whole.read(address))
+      }
+  })
+
   it.each(widths)('refuses a word wider than %i bits in every operation, and changes nothing', width => {
     const table = new AtomikTable(2, { width, lane })
     table.load(1, top(width) >> 1n)
@@ -250,8 +266,10 @@ describe('a context in halves', () => {
       }
   })
   it('refuses what does not fit, and keeps what it had', () => {
-    for (const width of [1, 31, 32, 33, 63]) {
-      const word = new AtomikContext(width)
+    for (const [width, lane] of [1, 31, 32, 33, 63].flatMap(width =>
+      lanes.map(lane => [width, lane] as const),
+    )) {
+      const word = new AtomikContext(width, lane)
       word.accumHalves(1, 0)
       const over = top(width) + 1n
       const halves = [Number(over & 0xffff_ffffn), Number(over >> 32n)] as const

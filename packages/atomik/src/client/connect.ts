@@ -1,16 +1,20 @@
 /**
  * The front door: `connect`, three lines from install to a synced record, the same in Node and browsers. It drives one
  * replica with the platform's clock, timers, randomness and sockets, reconnects for as long as it is open, and tells
- * listeners what changed, once a batch.
+ * listeners what changed, once a batch. What is kept on disk goes through `keeper.ts`; code for disks is not here, a storage
+ * brings its own.
  */
 
 import { type Link, type Transport, WebSocketTransport } from '../adapters/index.ts'
 import {
   type Edit,
+  formatIncarnation,
   Replica,
   type ReplicaAction,
   type ReplicaStats,
   type RowRef,
+  type Seat,
+  type SpaceStorage,
   TouchedRows,
   writerOf,
 } from '../engine/index.ts'
@@ -18,6 +22,7 @@ import { AtomikError, type ErrorCode } from '../errors.ts'
 import { Schema } from '../schema/index.ts'
 import type { Halves } from '../wire/index.ts'
 import { type BranchSpace, LocalBranch } from './branch.ts'
+import { Keeper } from './keeper.ts'
 import type { RegionHost } from './regions.ts'
 import { openAny, type TableOf, type TablesOf } from './tables.ts'
 
@@ -29,6 +34,7 @@ const reservedTableNames = [
   'stats',
   'on',
   'synced',
+  'saved',
   'close',
   'branch',
   'diff',
@@ -44,8 +50,17 @@ export interface ConnectOptions<T extends TablesOf> {
   readonly token?: string
   /** Own changes that can be undone. Default 1,000. */
   readonly undoDepth?: number
-  /** Fail when the first state has not arrived by then. Default 10,000 ms. */
+  /**
+   * Without `storage`: fail when the first state has not arrived by then. Default 10,000 ms. With one: wait that long for a first state
+   * when the storage has none, then open empty. Default 3,000 ms.
+   */
   readonly timeoutMs?: number
+  /**
+   * Where the space is kept on this machine, own changes included: `lmdb()` of `atomik/storage/lmdb`, `indexedDb()` of
+   * `atomik/storage/indexeddb`. Then it opens without a hub, from what was kept. Spaces are kept by name, so give each hub a
+   * storage of its own.
+   */
+  readonly storage?: SpaceStorage
   /** Another way than WebSocket to reach a hub; then the URL only names the space. */
   readonly transport?: Transport
   /** Called while `connect` is trying in vain, with the reason. */
@@ -55,10 +70,14 @@ export interface ConnectOptions<T extends TablesOf> {
 export interface Status {
   /** Connected and welcomed by the hub. */
   readonly live: boolean
+  /** A state of the hub is here. False only where a storage was opened empty, and no hub has answered yet. */
+  readonly loaded: boolean
   /** Log number of the confirmed state. */
   readonly lsn: number
   /** Own changes the hub has not confirmed to be durable. */
   readonly pending: number
+  /** Own changes that would be lost with this process: neither in the storage nor confirmed. */
+  readonly unsaved: number
   readonly reconnects: number
   /** Bytes of messages, and of WebSocket framing around them (RFC 6455 §5.2). */
   readonly bytesSent: number
@@ -74,7 +93,15 @@ export interface Events {
   status(status: Status): void
   /** The hub refused own changes (from, to]; they are rolled back. */
   refused(refusal: { readonly from: number; readonly to: number; readonly code: ErrorCode }): void
-  /** The hub will not have us, or spoke nonsense. After a fatal one the space is closed. */
+  /**
+   * A copy of this client went on as this client: its store was copied or restored from a backup, or its machine was. Both histories
+   * count, once each; from here on this one writes as a client of its own. `incarnation` is what both had written under.
+   */
+  forked(fork: { readonly incarnation: string }): void
+  /**
+   * The hub will not have us, or spoke nonsense: after a fatal one the space is closed. Or with the code `storage`: what should
+   * be kept could not be written, and is tried again; or was damaged when it was opened.
+   */
   error(error: AtomikError): void
 }
 
@@ -93,19 +120,33 @@ export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: T
   on<Name extends keyof Events>(event: Name, listener: Events[Name]): () => void
   /** Resolves when every own change so far is durable at the hub, or was refused. @throws AtomikError `closed` */
   synced(): Promise<void>
-  /** Sends what can be sent at once, and leaves. */
-  close(): void
+  /**
+   * Resolves when every own change so far survives the end of this process and a power cut: it is in the storage, or durable at the hub.
+   * Waits for as long as neither can be; `status().unsaved` and the event `error` say so. @throws AtomikError `closed`
+   */
+  saved(): Promise<void>
+  /**
+   * Sends what can be sent at once, saves the rest, and leaves. Resolves when the storage is free to be opened again.
+   * @throws AtomikError `storage` when there is one and own changes could not be saved: they are lost
+   */
+  close(): Promise<void>
 }
 
 const tickMs = 50
 const retryMsMin = 100
 const retryMsMax = 3000
 
+/** How long to wait for the first state. */
+const firstStateMs = 10_000
+/** The same where there is a storage, so that nobody has to wait for a hub. */
+const firstStateStoredMs = 3000
+
 /**
- * Connects to a space and resolves when its state is here.
+ * Connects to a space and resolves when its state is here: from the hub, or, with `storage`, what was kept of it, at once.
  *
  * @param url `ws://host:port/space`
- * @throws AtomikError `network` (no hub in time), `unauthorized`, `schema`, or what else the hub answers
+ * @throws AtomikError `network` (no hub in time, and no storage), `unauthorized`, `schema`, or what else the hub answers;
+ * `in-use` or `storage` when the storage cannot be opened
  * @example
  * ```ts
  * import { connect, counter, table } from 'atomik'
@@ -119,8 +160,18 @@ export async function connect<const T extends TablesOf>(
   url: string,
   options: ConnectOptions<T>,
 ): Promise<ConnectedSpace<T>> {
-  const client = new Client<T>(url, options)
-  await client.ready
+  const schema = new Schema(options.tables)
+  for (const name of schema.names)
+    if ((reservedTableNames as readonly string[]).includes(name))
+      throw new AtomikError('range', `a table cannot be called ${name}: the space uses that name itself`)
+  const seat = await options.storage?.open(spaceOf(url), schema)
+  const client = new Client<T>(url, schema, options, seat)
+  try {
+    await client.ready
+  } catch (error) {
+    await client.ended
+    throw error
+  }
   return client.space
 }
 
@@ -129,6 +180,13 @@ function spaceOf(url: string): string {
   if (path === undefined)
     throw new AtomikError('range', `expected a URL like ws://host:port/space, got ${url}`)
   return decodeURIComponent(path)
+}
+
+/** Somebody who waits for the fate of all changes up to one. */
+interface Waiting {
+  readonly change: number
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
 }
 
 class Client<T extends TablesOf> implements RegionHost {
@@ -144,10 +202,14 @@ class Client<T extends TablesOf> implements RegionHost {
   readonly #listeners: { [Name in keyof Events]: Set<Events[Name]> } = {
     status: new Set(),
     refused: new Set(),
+    forked: new Set(),
     error: new Set(),
   }
+  readonly #keeper: Keeper | undefined
   #link: Link | undefined
   #closed = false
+  #ended: Promise<void> = Promise.resolve()
+  #isLoaded = false
   #settleReady: (error?: AtomikError) => void = () => {}
   readonly #ticker: ReturnType<typeof setInterval>
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -156,7 +218,9 @@ class Client<T extends TablesOf> implements RegionHost {
   #touched = new TouchedRows()
   #statusChanged = false
   #turn = false
-  readonly #waiting: { change: number; resolve: () => void; reject: (error: Error) => void }[] = []
+  /** Who waits for the hub, and who for the storage. */
+  readonly #syncing: Waiting[] = []
+  readonly #saving: Waiting[] = []
   /** The replica asked for another connection; nothing failed. */
   #isMoving = false
   #opened = 0
@@ -165,34 +229,32 @@ class Client<T extends TablesOf> implements RegionHost {
   #messagesSent = 0
   #messagesReceived = 0
 
-  constructor(url: string, options: ConnectOptions<T>) {
-    const schema = new Schema(options.tables)
-    for (const name of schema.names)
-      if ((reservedTableNames as readonly string[]).includes(name))
-        throw new AtomikError('range', `a table cannot be called ${name}: the space uses that name itself`)
+  constructor(url: string, schema: Schema, options: ConnectOptions<T>, seat: Seat | undefined) {
     this.replica = new Replica({
       schema,
       space: spaceOf(url),
       random32: () => crypto.getRandomValues(new Uint32Array(1))[0],
       ...(options.token !== undefined && { token: options.token }),
       ...(options.undoDepth !== undefined && { undoDepth: options.undoDepth }),
+      ...(seat !== undefined && { image: seat.image }),
     })
+    this.#keeper = seat && this.#keep(seat)
     this.#transport = options.transport ?? new WebSocketTransport(url)
     this.#onRetry = options.onRetry ?? (() => {})
     this.#schema = schema
     this.space = this.#face(schema)
     this.ready = new Promise((resolve, reject) => {
-      const timeoutMs = options.timeoutMs ?? 10_000
+      const timeoutMs = options.timeoutMs ?? (seat === undefined ? firstStateMs : firstStateStoredMs)
       let last = 'no answer'
       const retried = this.#onRetry
       this.#onRetry = (reason: string) => {
         last = reason
         retried(reason)
       }
-      const timer = setTimeout(
-        () => this.#fail(new AtomikError('network', `no state from ${url} within ${timeoutMs} ms: ${last}`)),
-        timeoutMs,
-      )
+      const timer = setTimeout(() => {
+        if (seat !== undefined) this.#settleReady()
+        else this.#fail(new AtomikError('network', `no state from ${url} within ${timeoutMs} ms: ${last}`))
+      }, timeoutMs)
       this.#settleReady = error => {
         clearTimeout(timer)
         this.#settleReady = () => {}
@@ -200,8 +262,34 @@ class Client<T extends TablesOf> implements RegionHost {
         else reject(error)
       }
     })
+    if (seat?.image.state !== undefined) {
+      this.#isLoaded = true
+      this.#settleReady()
+    }
     this.#ticker = setInterval(() => this.#step({ type: 'tick' }), tickMs)
     this.#open()
+  }
+
+  #keep(seat: Seat): Keeper {
+    // Later, when the program has had the time to listen.
+    if (seat.image.damage.length > 0)
+      setTimeout(() => {
+        for (const what of seat.image.damage) this.#report(new AtomikError('storage', what))
+      })
+    return new Keeper(seat, {
+      committed: () => {
+        const actions: ReplicaAction[] = []
+        this.replica.committed(Date.now(), actions)
+        // Changes made meanwhile, when somebody waits for them.
+        if (this.#saving.some(({ change }) => change > this.replica.savedChange))
+          this.replica.save(Date.now(), actions)
+        this.#perform(actions)
+        this.#statusChanged = true
+        this.#tell()
+      },
+      notCommitted: () => this.replica.notCommitted(),
+      failed: error => this.#report(error),
+    })
   }
 
   // ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,9 +312,21 @@ class Client<T extends TablesOf> implements RegionHost {
 
   /** Resolves when every change so far has its fate. */
   synced(): Promise<void> {
+    return this.#wait(this.#syncing)
+  }
+
+  #saved(): Promise<void> {
+    const saved = this.#wait(this.#saving)
+    const actions: ReplicaAction[] = []
+    this.replica.save(Date.now(), actions)
+    this.#perform(actions)
+    return saved
+  }
+
+  #wait(among: Waiting[]): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       this.#requireOpen()
-      this.#waiting.push({ change: this.replica.lastChange, resolve, reject })
+      among.push({ change: this.replica.lastChange, resolve, reject })
       this.#settleWaiting()
     })
   }
@@ -349,15 +449,24 @@ class Client<T extends TablesOf> implements RegionHost {
           this.#retryMs = retryMsMin
           break
         case 'caught-up':
+          this.#isLoaded = true
           this.#settleReady()
           break
+        case 'commit':
+          this.#keeper?.write(action.puts)
+          break
+        case 'forked': {
+          const fork = { incarnation: formatIncarnation(action.incarnation) }
+          for (const listener of this.#listeners.forked) listener(fork)
+          break
+        }
         case 'refused':
           for (const listener of this.#listeners.refused) listener(action)
           break
         case 'fail':
           if (action.fatal) this.#fail(action.error)
           else {
-            for (const listener of this.#listeners.error) listener(action.error)
+            this.#report(action.error)
             this.#onRetry(action.error.message)
             this.#link?.close()
           }
@@ -368,25 +477,51 @@ class Client<T extends TablesOf> implements RegionHost {
           break
         case 'confirmed':
         case 'saved':
-        case 'commit':
           break
       }
     }
   }
 
-  #fail(error: AtomikError): void {
-    this.#settleReady(error)
+  #report(error: AtomikError): void {
     for (const listener of this.#listeners.error) listener(error)
-    this.#close(error)
   }
 
-  #close(error: AtomikError): void {
-    if (this.#closed) return
+  #fail(error: AtomikError): void {
+    this.#settleReady(error)
+    this.#report(error)
+    // What could not be saved was reported.
+    this.#close(error).catch(() => {})
+  }
+
+  /** Resolves when all is let go. */
+  get ended(): Promise<void> {
+    return this.#ended.catch(() => {})
+  }
+
+  #close(error: AtomikError): Promise<void> {
+    if (this.#closed) return this.#ended
     this.#closed = true
     clearInterval(this.#ticker)
     clearTimeout(this.#retry)
     this.#link?.close()
-    for (const { reject } of this.#waiting.splice(0)) reject(error)
+    for (const { reject } of this.#syncing.splice(0)) reject(error)
+    this.#ended = this.#end(error)
+    return this.#ended
+  }
+
+  async #end(error: AtomikError): Promise<void> {
+    const failure = await this.#keeper?.close(() => {
+      const actions: ReplicaAction[] = []
+      this.replica.save(Date.now(), actions)
+      this.#perform(actions)
+    })
+    this.#settleWaiting()
+    for (const { reject } of this.#saving.splice(0)) reject(failure ?? error)
+    const lost = this.replica.lastChange - this.replica.savedChange
+    if (failure !== undefined && lost > 0)
+      throw new AtomikError('storage', `${lost} own changes could not be saved: ${failure.message}`, {
+        cause: failure,
+      })
   }
 
   #requireOpen(): void {
@@ -394,16 +529,19 @@ class Client<T extends TablesOf> implements RegionHost {
   }
 
   #settleWaiting(): void {
-    if (this.#waiting.length === 0) return
-    const settled = this.replica.lastChange - this.replica.pendingChanges
-    while (this.#waiting.length > 0 && this.#waiting[0].change <= settled) this.#waiting.shift()?.resolve()
+    const { confirmedChange, savedChange } = this.replica
+    while (this.#syncing.length > 0 && this.#syncing[0].change <= confirmedChange)
+      this.#syncing.shift()?.resolve()
+    while (this.#saving.length > 0 && this.#saving[0].change <= savedChange) this.#saving.shift()?.resolve()
   }
 
   #status(): Status {
     return {
       live: this.replica.isLive,
+      loaded: this.#isLoaded,
       lsn: this.replica.lsn,
       pending: this.replica.pendingChanges,
+      unsaved: this.replica.lastChange - this.replica.savedChange,
       reconnects: Math.max(0, this.#opened - 1),
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
@@ -428,11 +566,13 @@ class Client<T extends TablesOf> implements RegionHost {
         return () => listeners.delete(listener)
       },
       synced: () => this.synced(),
+      saved: () => this.#saved(),
       close: () => {
+        if (this.#closed) return this.#ended
         const actions: ReplicaAction[] = []
         this.replica.flush(Date.now(), actions)
         this.#perform(actions)
-        this.#close(new AtomikError('closed', 'the space was closed before the hub confirmed'))
+        return this.#close(new AtomikError('closed', 'the space was closed before the hub confirmed'))
       },
     }
     for (let table = 0; table < schema.names.length; table++) {

@@ -35,4 +35,4 @@ export {
 } from './space-image.ts'
 export type { Grant } from './space-judge.ts'
 export { SpaceRepair } from './space-repair.ts'
-export type { Entry, Put, ReplicaStorage, Storage } from './storage.ts'
+export type { Entry, Put, ReplicaStorage, Seat, SpaceStorage, Storage } from './storage.ts'

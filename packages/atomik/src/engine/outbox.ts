@@ -473,12 +473,12 @@ export class Outbox {
 
   /**
    * The hub holds another history of an incarnation: what it did not take is issued again, batch by batch with the same salts,
-   * under an incarnation made from the first of them. New changes go on under a new one of our own.
+   * under an incarnation made from the first of them. New changes go on under a new one of our own. Returns the one that ended.
    */
-  rotate(alias: number): void {
+  rotate(alias: number): Uint8Array | undefined {
     const session = this.#claimed[alias]
     const at = this.#sessions.indexOf(session)
-    if (at < 0) return
+    if (at < 0) return undefined
     const isCurrent = session === this.#current
     const run = session.batches.splice(lastRun(session.batches))
     const issued: Session[] = session.batches.length > 0 ? [session] : []
@@ -492,6 +492,7 @@ export class Outbox {
     if (isCurrent) issued.push(drawSession(this.#random32, this.#openFrom))
     this.#sessions.splice(at, 1, ...issued)
     this.#saltAtMs = Number.NEGATIVE_INFINITY
+    return session.id
   }
 
   /** How far an incarnation is settled, as the hub counts; undefined for one that was not claimed. */

@@ -49,6 +49,8 @@ export interface ReplicaImage {
   readonly keys: readonly Uint8Array[]
   /** What was damaged or missing, in words. Empty in a sound store. */
   readonly damage: readonly string[]
+  /** Begins to collect writes. A method of the image, so that a replica without a store brings no code for one. */
+  openStore(reference: Reference, numbers: RowNumbers): ReplicaStore
 }
 
 /** Version of the records. */
@@ -139,7 +141,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
     }
     session.batches.push(batch)
   }
-  return {
+  const image: ReplicaImage = {
     space,
     schema,
     state,
@@ -150,7 +152,9 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
     taken,
     keys,
     damage,
+    openStore: (reference, numbers) => new ReplicaStore(image, reference, numbers),
   }
+  return image
 }
 
 interface Head {

@@ -42,7 +42,7 @@ import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
-import { type ReplicaImage, ReplicaStore } from './replica-store.ts'
+import type { ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
 import type { PendingBatch } from './session.ts'
@@ -106,6 +106,11 @@ export type ReplicaAction =
   | { readonly type: 'welcome'; readonly writable: boolean }
   /** The reference is now complete as of the hub's log when we subscribed. */
   | { readonly type: 'caught-up' }
+  /**
+   * A copy of this replica, or the hub's disk set back, went on under one of our incarnations: 16 bytes. Both histories count; we
+   * go on under a new one.
+   */
+  | { readonly type: 'forked'; readonly incarnation: Uint8Array }
   /** Close this connection and open another at once: what was claimed on it no longer holds. */
   | { readonly type: 'reconnect' }
   /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
@@ -218,7 +223,7 @@ export class Replica {
 
   /** Begins where a store stands. */
   #restore(image: ReplicaImage): ReplicaStore {
-    const store = new ReplicaStore(image, this.reference, this.#numbers)
+    const store = image.openStore(this.reference, this.#numbers)
     if (image.state !== undefined) {
       this.lsn = image.state.lsn
       this.epoch = image.state.epoch
@@ -617,8 +622,7 @@ export class Replica {
     for (const head of frame.heads) isLate = this.#outbox.heard(head.alias, head.sequence) || isLate
     const behind = frame.heads.filter(({ alias }) => this.#outbox.isBehind(alias))
     if (behind.length > 0) {
-      for (const { alias } of behind) this.#outbox.rotate(alias)
-      this.stats.forks += behind.length
+      for (const { alias } of behind) this.#rotate(alias, actions)
       this.#leave(actions)
       return
     }
@@ -853,9 +857,15 @@ export class Replica {
   #forked(frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     const settled = this.#outbox.settledOf(frame.alias)
     if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
-    this.#outbox.rotate(frame.alias)
-    this.stats.forks++
+    this.#rotate(frame.alias, actions)
     this.#leave(actions)
+  }
+
+  #rotate(alias: number, actions: ReplicaAction[]): void {
+    const incarnation = this.#outbox.rotate(alias)
+    if (incarnation === undefined) return
+    this.stats.forks++
+    actions.push({ type: 'forked', incarnation })
   }
 }
 

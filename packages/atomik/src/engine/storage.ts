@@ -2,6 +2,9 @@
  * The storage port: an ordered map of bytes to bytes with atomic, durable writes. Adapters live in `adapters`; one contract
  * suite (`adapters/storage.contract.ts`) says what every one of them must do.
  */
+import type { Schema } from '../schema/index.ts'
+import type { ReplicaImage } from './replica-store.ts'
+
 export interface Put {
   readonly key: Uint8Array
   /** Undefined removes the key. */
@@ -32,4 +35,23 @@ export interface ReplicaStorage {
 /** What a hub needs: the same, and reading without waiting. */
 export interface Storage extends ReplicaStorage {
   range(prefix: Uint8Array): Iterable<Entry>
+}
+
+/** Where a client keeps the replicas of its spaces. What `connect` is handed; a `ReplicaStorage` with a lock is one way to make it. */
+export interface SpaceStorage {
+  /**
+   * Takes hold of one space: until the seat is closed nobody else writes its records, in whatever process.
+   * @throws AtomikError `in-use` when somebody else does, `storage` when it cannot be read, `schema` as `loadReplica`
+   */
+  open(space: string, schema: Schema): Promise<Seat>
+}
+
+/** One space of a storage, held by one client. */
+export interface Seat {
+  /** What is kept of it, empty or not. */
+  readonly image: ReplicaImage
+  /** As `ReplicaStorage.write`. */
+  write(puts: readonly Put[]): Promise<void>
+  /** Lets the space go, after the last write. */
+  close(): Promise<void>
 }

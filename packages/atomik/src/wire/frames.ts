@@ -394,28 +394,31 @@ function writeErrorCode(w: Writer, code: ErrorCode): void {
 
 const sequenceMax = Number.MAX_SAFE_INTEGER
 
-/** All frames of a message from a client. @throws AtomikError with code and offset; then none of it counts */
-export function decodeUplink(message: Uint8Array): UplinkFrame[] {
+/**
+ * All frames of a message from a client.
+ * @param reader one over the same message, for who wants to watch it being read
+ * @throws AtomikError with code and offset; then none of it counts
+ */
+export function decodeUplink(message: Uint8Array, reader = new Reader(message)): UplinkFrame[] {
   if (message.length > limits.uplinkBytesMax)
     throw new AtomikError(
       'oversized',
       `a message of ${message.length} bytes, at most ${limits.uplinkBytesMax} are read`,
     )
-  return decodeFrames(message, readUplink)
+  return decodeFrames(reader, readUplink)
 }
 
-/** All frames of a message from a hub. @throws AtomikError with code and offset; then none of it counts */
-export function decodeDownlink(message: Uint8Array): DownlinkFrame[] {
+/** The same of a message from a hub. @throws AtomikError with code and offset; then none of it counts */
+export function decodeDownlink(message: Uint8Array, reader = new Reader(message)): DownlinkFrame[] {
   if (message.length > limits.downlinkBytesMax)
     throw new AtomikError(
       'oversized',
       `a message of ${message.length} bytes, at most ${limits.downlinkBytesMax} are read`,
     )
-  return decodeFrames(message, readDownlink)
+  return decodeFrames(reader, readDownlink)
 }
 
-function decodeFrames<Frame>(message: Uint8Array, read: (r: Reader) => Frame): Frame[] {
-  const reader = new Reader(message)
+function decodeFrames<Frame>(reader: Reader, read: (r: Reader) => Frame): Frame[] {
   const frames: Frame[] = []
   do frames.push(read(reader))
   while (!reader.done)

@@ -1,8 +1,12 @@
 /** One field of one row: its value, lit for a moment when it changes, and the way to change it. */
 import type { Field } from 'atomik'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { BitSquares } from './bit-squares.tsx'
 import type { AnyHandle } from './space-model.ts'
 import { parseValue } from './values.ts'
+
+/** Bits that fit into a cell as squares; more are shown as text, and one by one below the table. */
+const cellBits = 16
 
 interface CellProps {
   readonly label: string
@@ -14,6 +18,12 @@ interface CellProps {
 
 export function Cell({ label, field, text, writable, onChange }: CellProps) {
   const value = useLit(text)
+  if (field.kind === 'bits' && field.count <= cellBits && /^[01]+$/.test(text))
+    return (
+      <span class="value">
+        <BitSquares label={label} bits={[...text].map(bit => bit === '1')} />
+      </span>
+    )
   if (!writable || field.kind === 'bits' || field.kind === 'array')
     return (
       <span class="value" ref={value} title={text}>

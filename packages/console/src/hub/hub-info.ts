@@ -19,14 +19,28 @@ export interface SpaceInfo {
   /** What the token at hand allows. */
   readonly writable: boolean
   readonly rows: Readonly<Record<string, number>>
-  readonly stats: Readonly<Record<string, number>>
+  readonly stats: { readonly changesAccepted: number; readonly commits: number; readonly checkpoints: number }
+  /** Time spent on all commits so far. */
+  readonly commitSeconds: number
+  /** Log kept in memory, for readers that are behind. */
+  readonly logBytes: number
+  readonly checkpoint: CheckpointInfo
   readonly connections: readonly ConnectionInfo[]
+}
+
+export interface CheckpointInfo {
+  readonly lsn: number
+  readonly digest: string
+  /** Time of day at the hub, in milliseconds. */
+  readonly at: number
 }
 
 export interface HubInfo {
   readonly spaces: readonly SpaceInfo[]
   /** Empty while the hub answers. */
   readonly problem: string
+  /** How long it took to answer. */
+  readonly answerMs: number
 }
 
 const pollMs = 1000
@@ -60,11 +74,17 @@ export class HubWatch {
 
   /** Asks the hub to close a connection; its client will come back. Resolves to what went wrong, or an empty text. */
   async cut(connection: number): Promise<string> {
+    return await this.#ask(`./connections/${connection}`, 'DELETE')
+  }
+
+  /** Asks the hub to let its log go now. Resolves to what went wrong, or an empty text. */
+  async checkpoint(space: string): Promise<string> {
+    return await this.#ask(`./spaces/${encodeURIComponent(space)}/checkpoint`, 'POST')
+  }
+
+  async #ask(path: string, method: string): Promise<string> {
     try {
-      const response = await fetch(`./connections/${connection}`, {
-        method: 'DELETE',
-        headers: this.#headers(),
-      })
+      const response = await fetch(path, { method, headers: this.#headers() })
       return response.ok ? '' : (await response.text()).trim()
     } catch (error) {
       return String(error)
@@ -77,19 +97,23 @@ export class HubWatch {
 
   async #poll(): Promise<void> {
     const before = this.#info?.spaces ?? []
+    const askedAt = performance.now()
+    const problem = (text: string) => {
+      this.#info = { spaces: before, problem: text, answerMs: performance.now() - askedAt }
+    }
     try {
       const response = await fetch('./spaces', { headers: this.#headers(), cache: 'no-store' })
-      if (response.ok) this.#info = { spaces: (await response.json()) as SpaceInfo[], problem: '' }
-      else
-        this.#info = {
-          spaces: before,
-          problem:
-            response.status === 401
-              ? 'This hub asks for a token. It goes at the end of the address: #token=…'
-              : `The hub answers with status ${response.status}.`,
-        }
+      if (response.ok) {
+        const spaces = (await response.json()) as SpaceInfo[]
+        this.#info = { spaces, problem: '', answerMs: performance.now() - askedAt }
+      } else
+        problem(
+          response.status === 401
+            ? 'This hub asks for a token. It goes at the end of the address: #token=…'
+            : `The hub answers with status ${response.status}.`,
+        )
     } catch {
-      this.#info = { spaces: before, problem: 'The hub does not answer. What you see is the last state.' }
+      problem('The hub does not answer. What you see is the last state.')
     }
     if (this.#stopped) return
     for (const listener of this.#listeners) listener()

@@ -1,13 +1,14 @@
 /** A running hub: its spaces, the rows of one of them, who is connected, and what goes over the wire. */
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import type { ViewProps } from '../app.tsx'
-import { bytes, bytesShort, count } from '../format.ts'
+import { bytes, bytesShort, count, decimal } from '../format.ts'
 import { Plot } from '../plot.tsx'
 import { setParameters } from '../shell/route.ts'
 import { cssValue } from '../theme.ts'
 import { History } from './history.ts'
 import { type ConnectionInfo, HubWatch, type SpaceInfo } from './hub-info.ts'
 import { Pulse } from './pulse.tsx'
+import { RowBits } from './row-bits.tsx'
 import { RowsTable } from './rows-table.tsx'
 import { SpaceModel, type TableModel } from './space-model.ts'
 import { Stream } from './stream.tsx'
@@ -63,7 +64,8 @@ export function HubView({ origin = '', token, parameters }: ViewProps) {
           info={chosen}
           origin={origin}
           token={token}
-          onCut={connection => watch.cut(connection)}
+          answerMs={info?.answerMs ?? 0}
+          watch={watch}
         />
       )}
     </div>
@@ -76,16 +78,17 @@ interface SpaceProps {
   readonly info: SpaceInfo
   readonly origin: string
   readonly token: string | undefined
-  readonly onCut: (connection: number) => Promise<string>
+  readonly answerMs: number
+  readonly watch: HubWatch
 }
 
-function Space({ info, origin, token, onCut }: SpaceProps) {
+function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
   const space = useMemo(() => new SpaceModel(origin, info.name, info.schema, token), [])
   const history = useMemo(() => new History(), [])
   const taken = useRef<SpaceInfo>()
   if (taken.current !== info) {
     taken.current = info
-    history.take(performance.now() / 1000, info)
+    history.take(performance.now() / 1000, info, answerMs, space.totals)
   }
   const [, redraw] = useReducer((n: number) => n + 1, 0)
   useEffect(() => {
@@ -102,9 +105,23 @@ function Space({ info, origin, token, onCut }: SpaceProps) {
       <section class="card facts-card" aria-labelledby="space-title">
         <div class="title">
           <h2 id="space-title">{info.name}</h2>
-          <span class="legend" data-testid="rights">
-            {info.writable ? 'this token may write' : 'read-only: this token may not write'}
-          </span>
+          <div class="tools">
+            <span data-testid="rights">
+              {info.writable ? 'this token may write' : 'read-only: this token may not write'}
+            </span>
+            <button
+              type="button"
+              class="small"
+              disabled={!info.writable}
+              onClick={async () =>
+                setSaid(
+                  (await watch.checkpoint(info.name)) || 'The state is the reference now; the log is let go.',
+                )
+              }
+            >
+              Checkpoint now
+            </button>
+          </div>
         </div>
         <dl class="facts">
           <Fact name="Version" value={count(info.lsn)} />
@@ -113,6 +130,12 @@ function Space({ info, origin, token, onCut }: SpaceProps) {
           <Fact name="Rows" value={count(sum(info.rows))} />
           <Fact name="Connected" value={count(info.readers)} />
           <Fact name="Schema" value={info.schemaHash} />
+          <Fact
+            name={`Checkpoint ${count(info.stats.checkpoints)}`}
+            value={`version ${count(info.checkpoint.lsn)}, ${ago(info.checkpoint.at)}`}
+            title={`digest ${info.checkpoint.digest}`}
+          />
+          <Fact name="Log in memory" value={bytes(info.logBytes)} />
         </dl>
         <p class="problem" role="status" data-testid="space-problem">
           {space.problem || said}
@@ -123,10 +146,10 @@ function Space({ info, origin, token, onCut }: SpaceProps) {
       <Connections
         info={info}
         onCut={async id =>
-          setSaid((await onCut(id)) || `Connection ${id} is cut; its client will come back.`)
+          setSaid((await watch.cut(id)) || `Connection ${id} is cut; its client will come back.`)
         }
       />
-      <Stream tap={space.tap} />
+      <Stream space={space} />
     </div>
   )
 }
@@ -135,6 +158,7 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
   const [tableName, setTableName] = useState(space.tables[0].name)
   const [search, setSearch] = useState('')
   const [target, setTarget] = useState<{ place: number }>()
+  const [picked, setPicked] = useState<string>()
   const table = space.tables.find(({ name }) => name === tableName) ?? space.tables[0]
   const places = usePlaces(table, search)
   return (
@@ -147,7 +171,13 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
           {space.tables.length > 1 && (
             <label>
               table{' '}
-              <select value={tableName} onChange={event => setTableName(event.currentTarget.value)}>
+              <select
+                value={tableName}
+                onChange={event => {
+                  setTableName(event.currentTarget.value)
+                  setPicked(undefined)
+                }}
+              >
                 {space.tables.map(({ name }) => (
                   <option key={name}>{name}</option>
                 ))}
@@ -172,7 +202,14 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
           </button>
         </div>
       </div>
-      <Pulse key={table.name} table={table} onPick={place => setTarget({ place })} />
+      <Pulse
+        key={table.name}
+        table={table}
+        onPick={place => {
+          setTarget({ place })
+          setPicked(table.keys[place])
+        }}
+      />
       <RowsTable
         key={table.name}
         space={space}
@@ -180,7 +217,19 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
         places={places}
         writable={writable}
         target={target}
+        picked={picked}
+        onPick={key => setPicked(key === picked ? undefined : key)}
       />
+      {picked !== undefined && (
+        <RowBits
+          key={`${table.name} ${picked}`}
+          space={space}
+          table={table}
+          rowKey={picked}
+          writable={writable}
+          onClose={() => setPicked(undefined)}
+        />
+      )}
     </section>
   )
 }
@@ -203,19 +252,50 @@ function Figures({ history }: { history: History }) {
   const times = history.times()
   const a = { color: () => cssValue('--series-a'), cssColor: 'var(--series-a)' }
   const b = { color: () => cssValue('--series-b'), cssColor: 'var(--series-b)' }
+  const c = { color: () => cssValue('--good'), cssColor: 'var(--good)' }
+  const saved = history.saved()
+  const whole = (value: number) => count(Math.round(value))
   return (
     <section class="card figures" aria-label="The last minute">
       <Plot
-        title="Batches"
-        series={[{ label: 'log', ...a }]}
+        title="Throughput"
+        series={[
+          { label: 'changes', ...a },
+          { label: 'batches', ...b },
+        ]}
         times={times}
-        lines={[history.rate('lsn')]}
-        format={value => count(Math.round(value))}
+        lines={[history.rate('changes'), history.rate('batches')]}
+        format={whole}
         unit="/s"
         values="each"
       />
       <Plot
-        title="Bytes"
+        title="Latency"
+        series={[
+          { label: 'hub answers', ...a },
+          { label: 'commit', ...b },
+          { label: 'own change', ...c },
+        ]}
+        times={times}
+        lines={[history.level('answer'), history.commitMs(), history.level('confirm')]}
+        format={value => `${value < 10 ? decimal(value) : whole(value)} ms`}
+        values="each"
+      />
+      <Plot
+        title={saved === undefined ? 'Saved bytes' : `Saved bytes: ${decimal(100 * saved)} %`}
+        series={[
+          { label: 'as whole rows', ...b },
+          { label: 'carried', ...a },
+        ]}
+        times={times}
+        lines={[history.rate('rows'), history.rate('carried')]}
+        format={bytes}
+        axisFormat={bytesShort}
+        unit="/s"
+        values="each"
+      />
+      <Plot
+        title="Bytes of all clients"
         series={[
           { label: 'sent', ...a },
           { label: 'received', ...b },
@@ -232,7 +312,16 @@ function Figures({ history }: { history: History }) {
         series={[{ label: 'lag', ...b }]}
         times={times}
         lines={[history.level('lag')]}
-        format={value => count(Math.round(value))}
+        format={whole}
+        values="each"
+      />
+      <Plot
+        title="Log in memory"
+        series={[{ label: 'until the next checkpoint', ...a }]}
+        times={times}
+        lines={[history.level('log')]}
+        format={bytes}
+        axisFormat={bytesShort}
         values="each"
       />
     </section>
@@ -307,9 +396,15 @@ function ConnectionRow({ lsn, connection, writable, onCut }: ConnectionRowProps)
   )
 }
 
-function Fact({ name, value }: { name: string; value: string }) {
+/** How long ago a time of day was, by this machine's clock. */
+function ago(at: number): string {
+  const seconds = Math.max(0, Math.round((Date.now() - at) / 1000))
+  return seconds < 100 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`
+}
+
+function Fact({ name, value, title }: { name: string; value: string; title?: string }) {
   return (
-    <div>
+    <div title={title}>
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>

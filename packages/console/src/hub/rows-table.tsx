@@ -15,9 +15,12 @@ interface RowsTableProps {
   readonly writable: boolean
   /** A place to bring into sight; a new object each time. */
   readonly target: { readonly place: number } | undefined
+  /** The row that is shown bit by bit. */
+  readonly picked: string | undefined
+  readonly onPick: (key: string) => void
 }
 
-export function RowsTable({ space, table, places, writable, target }: RowsTableProps) {
+export function RowsTable({ space, table, places, writable, target, picked, onPick }: RowsTableProps) {
   const box = useRef<HTMLDivElement>(null)
   const virtual = useVirtual(box, places.length)
   useEffect(() => {
@@ -64,7 +67,17 @@ export function RowsTable({ space, table, places, writable, target }: RowsTableP
                 style={{ height: rowHeight }}
                 data-key={key}
               >
-                <th scope="row">{key}</th>
+                <th scope="row">
+                  <button
+                    type="button"
+                    class="row-key"
+                    aria-pressed={key === picked}
+                    title="bit by bit"
+                    onClick={() => onPick(key)}
+                  >
+                    {key}
+                  </button>
+                </th>
                 {fields.map(([name, field]) => (
                   <td key={name} data-field={name}>
                     <Cell

@@ -3,6 +3,8 @@
  * seen; when a row changed is kept beside, in flat arrays, because there may be ten thousand of them.
  */
 import { AtomikError, type ConnectedSpace, connect, Schema, type Status, type TableSchema } from 'atomik'
+import type { PageTotals } from './history.ts'
+import { RowBook } from './row-book.ts'
 import { TapTransport } from './tap.ts'
 
 type AnyTables = Record<string, TableSchema>
@@ -11,7 +13,7 @@ export type AnyRow = ReturnType<AnySpace[string]['row']>
 /** A field's handle, as far as the page uses it. */
 export interface AnyHandle {
   readonly value: unknown
-  flip?(): number
+  flip?(bit?: number): number
   add?(by: number): number
   set?(value: unknown): number
 }
@@ -26,6 +28,8 @@ export class TableModel {
   /** `performance.now()` of the last change of each row, by its place in `keys`. */
   changedAt = new Float64Array(1024)
   changes = 0
+  /** Bytes of all rows that changed, counted each time: key and words. */
+  changedBytes = 0
   readonly #places = new Map<string, number>()
 
   constructor(name: string, schema: TableSchema) {
@@ -46,6 +50,7 @@ export class TableModel {
     }
     this.changedAt[place] = now
     this.changes++
+    this.changedBytes += key.length + 8 * this.schema.layout.words
   }
 }
 
@@ -53,9 +58,15 @@ export class SpaceModel {
   readonly name: string
   readonly tables: readonly TableModel[]
   readonly tap: TapTransport
+  readonly schema: Schema
+  /** Names of rows by their numbers on the wire. */
+  readonly book: RowBook
   readonly #listeners = new Set<() => void>()
   readonly #own: number[] = []
   #space: AnySpace | undefined
+  /** When the oldest change made here that is not confirmed was made; 0 when there is none. */
+  #madeAt = 0
+  #confirmMs: number | null = null
   #problem = ''
   #closed = false
   #scheduled = false
@@ -67,7 +78,9 @@ export class SpaceModel {
     const tables: AnyTables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]]))
     this.tables = schema.names.map((table, t) => new TableModel(table, schema.tables[t]))
     const url = `${origin}/${encodeURIComponent(name)}`
-    this.tap = new TapTransport(url)
+    this.schema = schema
+    this.book = new RowBook(schema)
+    this.tap = new TapTransport(url, this.book)
     connect(url, {
       tables,
       transport: this.tap,
@@ -88,6 +101,16 @@ export class SpaceModel {
     return this.#space?.status()
   }
 
+  /** For the plots. */
+  get totals(): PageTotals {
+    const { bytesSent = 0, bytesReceived = 0 } = this.#space?.status() ?? {}
+    return {
+      carriedBytes: bytesSent + bytesReceived,
+      rowBytes: this.tables.reduce((sum, { changedBytes }) => sum + changedBytes, 0),
+      confirmMs: this.#confirmMs,
+    }
+  }
+
   get undoable(): number {
     return this.#own.length
   }
@@ -105,6 +128,7 @@ export class SpaceModel {
   change(make: () => number): void {
     try {
       this.#own.push(make())
+      this.#madeAt ||= performance.now()
       this.#problem = ''
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
@@ -152,7 +176,13 @@ export class SpaceModel {
         table.touch(row.key, performance.now())
         this.#tell()
       })
-    space.on('status', () => this.#tell())
+    space.on('status', ({ pending }) => {
+      if (pending === 0 && this.#madeAt > 0) {
+        this.#confirmMs = performance.now() - this.#madeAt
+        this.#madeAt = 0
+      }
+      this.#tell()
+    })
     space.on('error', error => this.#fail(error))
     space.on('refused', ({ code }) =>
       this.#fail(new AtomikError(code, `the hub refused the change (${code})`)),

@@ -32,3 +32,25 @@ export function parseValue(type: string, text: string): unknown {
   }
   return text
 }
+
+/** Bits shown of one field at most. */
+const bitsMax = 512
+
+/** The bits of a value as they stand in its words; for numbers the most significant first, for bit fields in their own order. */
+export function bitsOf(field: Field, value: unknown): boolean[] {
+  if (field.kind === 'bits') return (value as boolean[]).slice(0, bitsMax)
+  if (field.kind === 'array')
+    return (value as unknown[]).flatMap(element => bitsOf(field.element, element)).slice(0, bitsMax)
+  if (field.kind === 'toggle' || field.kind === 'flag') return [value === true]
+  if (field.kind === 'counter') return word(BigInt.asUintN(64, BigInt(value as number)), 64)
+  const halves = new Int32Array(2 * field.codec.words)
+  field.codec.write(value, halves, 0)
+  return field.codec.bits
+    .flatMap((width, i) =>
+      word((BigInt(halves[2 * i + 1] >>> 0) << 32n) | BigInt(halves[2 * i] >>> 0), width),
+    )
+    .slice(0, bitsMax)
+}
+
+const word = (value: bigint, width: number) =>
+  Array.from({ length: width }, (_, i) => ((value >> BigInt(width - 1 - i)) & 1n) === 1n)

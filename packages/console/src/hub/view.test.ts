@@ -69,7 +69,9 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
   it('shows rows and fields, and who may write', async () => {
     expect(await text(reader, 'pump-7', 'level')).toBe('7')
     expect(await text(reader, 'pump-0', 'note')).toBe('first')
-    expect(await text(reader, 'pump-7', 'lamps')).toBe('00000000')
+    expect(await cell(reader, 'pump-7', 'lamps').getByRole('img').getAttribute('aria-label')).toBe(
+      'lamps of pump-7: 00000000',
+    )
     expect(await text(reader, 'pump-7', 'axes')).toBe('0 0 0')
     expect(await reader.getByTestId('rights').textContent()).toContain('read-only')
     expect(await reader.getByTestId('rows').getByRole('textbox').count()).toBe(0)
@@ -134,10 +136,89 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
     await reader.getByTestId('search').fill('')
   })
 
-  it('shows what a message says', async () => {
+  it('takes a message apart, byte by byte, by pointer and by key', async () => {
     await eventually(() => reader.getByTestId('messages').getByRole('listitem').count()).toBeGreaterThan(1)
-    expect(await reader.getByTestId('explained').textContent()).toMatch(/[0-9a-f]{2} [0-9a-f]{2}/)
     expect(await writer.getByTestId('messages').textContent()).toContain('batch')
+    // A change of one counter: 13 bytes or fewer, each of them named.
+    const fleet = await client()
+    fleet.devices.row('pump-9').hits.add(5)
+    await fleet.synced()
+    const range = reader.getByTestId('range')
+    await eventually(async () => {
+      const newest = reader
+        .getByTestId('messages')
+        .getByRole('button', { name: /stream|entry/ })
+        .first()
+      if ((await newest.getAttribute('aria-pressed')) === 'false') await newest.click()
+      return await reader.getByTestId('ranges').textContent()
+    }).toContain('hits of pump-9')
+    fleet.close()
+    const bytes = reader.getByTestId('bytes').getByRole('button')
+    await bytes.first().focus()
+    expect(await range.textContent()).toContain('frame')
+    await reader.keyboard.press('ArrowRight')
+    expect(await range.textContent()).not.toContain('frame')
+    await bytes.filter({ hasText: /^0a$/ }).last().hover()
+    await eventually(() => range.textContent()).toContain('hits of pump-9')
+    await reader.getByRole('button', { name: 'Follow the newest' }).click()
+  })
+
+  it('shows no token among the bytes', async () => {
+    const auth = writer.getByTestId('messages').getByRole('button', { name: /auth/ })
+    // It may be out of the list by now; a page that has just come has it.
+    await writer.reload()
+    await auth.first().click()
+    await eventually(() => writer.getByTestId('ranges').textContent()).toContain('token')
+    const shown = (await writer.getByTestId('explained').textContent()) ?? ''
+    const hex = [...'write-token'].map(letter => letter.charCodeAt(0).toString(16)).join(' ')
+    expect(shown).not.toContain(hex)
+    expect(shown).not.toContain('write-token')
+    expect(shown).toContain('·· × 11')
+  })
+
+  it('shows the bits of a row, those that change lit, and flips one', async () => {
+    for (const page of [reader, writer])
+      await page.getByRole('button', { name: 'pump-4', exact: true }).click()
+    const lamps = (page: Page) => page.getByTestId('bits-lamps')
+    await writer.getByRole('button', { name: 'bit 6 of lamps', exact: true }).click()
+    await eventually(() => lamps(reader).getByRole('img').getAttribute('aria-label')).toBe('lamps: 00000010')
+    const lit = await reader.evaluate(() =>
+      [...document.querySelectorAll('[data-testid="bits-lamps"] .square')].map(
+        square => square.getAnimations().length,
+      ),
+    )
+    expect(lit).toEqual([0, 0, 0, 0, 0, 0, 1, 0])
+    expect(await lamps(reader).getByRole('button').count()).toBe(0)
+    expect(await reader.getByTestId('bits-level').textContent()).toBe('4')
+    expect(await reader.getByTestId('bits-hits').locator('.square').count()).toBe(64)
+    for (const page of [reader, writer]) await page.getByRole('button', { name: 'Close' }).click()
+  })
+
+  it('plots throughput, latency and saved bytes, and makes a checkpoint', async () => {
+    for (const title of ['Throughput', 'Latency', 'Saved bytes', 'Furthest behind', 'Log in memory'])
+      expect(await writer.getByRole('img', { name: new RegExp(`^${title}`) }).count()).toBe(1)
+    const latency = () => writer.getByRole('img', { name: /^Latency/ }).getAttribute('aria-label')
+    await writer.getByLabel('+ 1 hits of pump-6', { exact: true }).click()
+    await eventually(latency).toMatch(/own change \d/)
+    const fleet = await client()
+    for (let round = 0; round < 60; round++) {
+      fleet.transact(() => {
+        for (let n = 0; n < 40; n++) fleet.devices.row(`pump-${n}`).hits.add(1)
+      })
+      await fleet.synced()
+    }
+    await eventually(() => reader.getByText(/^Saved bytes: \d+\.\d %$/).textContent()).toMatch(/: [5-9]\d/)
+    fleet.close()
+    const host = [...hub.spaces.values()][0]
+    expect(await reader.getByRole('button', { name: 'Checkpoint now' }).isDisabled()).toBe(true)
+    await writer.getByRole('button', { name: 'Checkpoint now' }).click()
+    await eventually(() => writer.getByTestId('space-problem').textContent()).toContain('reference now')
+    expect(host.lastCheckpoint.lsn).toBe(host.space.durableLsn)
+    const refused = await fetch(`http://127.0.0.1:${hub.port}/spaces/fleet/checkpoint`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer read-token' },
+    })
+    expect(refused.status).toBe(401)
   })
 
   it('exports the rows', async () => {

@@ -6,6 +6,7 @@ const titles: Record<View, string> = {
   hub: 'Hub',
   algebra: 'Algebra',
   nodes: 'Two nodes',
+  cluster: 'Cluster',
 }
 
 interface HeadProps {

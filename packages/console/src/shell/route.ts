@@ -2,7 +2,7 @@
  * The end of the address says what is shown, so that a link shows the same: `#view=algebra&lane=xor&…`. It is never sent
  * to a server, which is why a token may stand there too: `#token=…`.
  */
-export const views = ['flights', 'hub', 'algebra', 'nodes'] as const
+export const views = ['flights', 'hub', 'algebra', 'nodes', 'cluster'] as const
 export type View = (typeof views)[number]
 
 export interface Route {
