@@ -61,7 +61,7 @@ export async function elfCommand(path: string, maxCycles: number): Promise<numbe
     const perInstruction = core.retired > 0 ? (Number(core.cycles) / core.retired).toFixed(3) : '-'
     console.log(
       `core: ${sentence(core.verdict)} after ${core.retired} instructions, ${core.cycles} clocks ` +
-        `(${perInstruction} a instruction), every instruction compared`,
+        `(${perInstruction} an instruction), every instruction compared`,
     )
     if (core.verdict.kind === 'runaway' || alone.verdict.kind === 'runaway') {
       console.log(`FAIL no end within ${maxCycles} clocks`)

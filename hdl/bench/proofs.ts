@@ -163,7 +163,11 @@ export const PROOFS: Proof[] = [
 ]
 
 /** Runs one proof on the sources in `rtl` (the room's own unless given). null: proved. */
-export function prove(proof: Proof, rtl = join(ROOM, 'rtl'), timeoutMs = 600_000): string | null {
+export function prove(
+  proof: Proof,
+  rtl = join(ROOM, 'rtl'),
+  timeoutMs = proof.short ? 600_000 : 3_600_000,
+): string | null {
   const folder = outFolder('proofs')
   const base = join(folder, proof.name.replace(/[^a-z0-9]+/gi, '-').slice(0, 60))
   const files = [
