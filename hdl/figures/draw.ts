@@ -39,7 +39,7 @@ export interface Ports {
   clocks: number
   accepted: number
 }
-const portsOf = (figure: Figure): number => Number(figure.unit.split(' ')[1])
+const portsOf = (figure: Figure): number => Number.parseInt(figure.unit.split(' ')[1] ?? '', 10)
 
 export function draw(): void {
   const figures = JSON.parse(readFileSync(here('placed.json'), 'utf8')) as Figure[]
@@ -94,7 +94,8 @@ Made by \`npm run hdl\` (\`npm run hdl -- --figures\` for these alone), from [pl
 LUT and in no other way) are told apart. *Synthesised*: the unit alone, by yosys. *Placed and routed*: by nextpnr, seed 1, in a
 frame of registers, so without pads; counts are of the unit's own cells after packing, which adds heads and tails of carry
 chains. Tables have 512 contexts (iCE40: 256). The core on Gowin is mapped for area (abc9 with script flow2 and a relaxed delay), the
-rest for speed; on Gowin without the wide multiplexers but where it says so.
+rest for speed; on Gowin without the wide multiplexers but where it says so. A row with a clock and no placed count is of an earlier run
+of the same sources, in which the unit was dissolved into its frame.
 
 | unit | part | LUT, synthesised | LUT, placed and routed | FF | block RAM | f_max, placed and routed |
 |---|---|---|---|---:|---:|---|
@@ -102,8 +103,8 @@ ${rows.join('\n')}
 
 ## What the ports take, and what that needs
 
-*Simulated* (verilator): deltas, or words of a fold that were not masked, counted at the ports of units of 64 bits, every port offered
-one every clock, every result compared with the model. Beside it the bandwidth that keeps every port busy at 100 MHz (a delta with its
+*Simulated* (verilator): deltas, or words of a fold that were not masked (one in eight is), counted at the ports of units of 64 bits,
+every port offered one every clock, every result compared with the model. Beside it the bandwidth that keeps every port busy at 100 MHz (a delta with its
 address is 10 bytes, a word of a fold 8), and how much of that each board's best source has.
 
 | unit | ports | accepted | a clock | needs at 100 MHz | ${BOARDS.map(board => board.name).join(' | ')} |
@@ -113,15 +114,15 @@ ${portRows.join('\n')}
 ## The honest ceiling of each board
 
 Accumulates a second: *projected* inside from f_max × ports, the bandwidth that this needs, and what the board's best source (nominal
-rate, sources in [boards.ts](boards.ts)) can feed. No board here feeds even two ports at their clock: what is above the last but one
-column is idle unless the deltas are made on the chip.
+rate, sources in [boards.ts](boards.ts)) can feed. No board here feeds even one port at its clock: what the last column lacks of 100 %
+is idle unless the deltas are made on the chip.
 
 | unit | board | inside, projected | needs | the board's best source | fed | of inside |
 |---|---|---:|---:|---|---:|---:|
 ${ceilingRows.join('\n')}
 
-The same fold on this CPU (${cpu.name.trim()}, one thread, gcc -O3 -march=native, *measured* in this run): ${giga(cpu.cache)} words/s from
-cache, ${giga(cpu.memory)} words/s from memory.
+The same fold on this CPU (${cpu.name.trim()}, one thread, gcc -O3 -march=native, *measured* in this run, by the
+thread's own time): ${giga(cpu.cache)} words/s from cache, ${giga(cpu.memory)} words/s from memory.
 
 ![ceiling](ceiling.svg)
 `
@@ -141,7 +142,7 @@ cache, ${giga(cpu.memory)} words/s from memory.
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 ${foot + 40}" font-family="sans-serif" font-size="13">
 <rect width="900" height="${foot + 40}" fill="#fff"/>
 <rect x="200" y="10" width="12" height="12" fill="#9ecae1"/>${part('accumulates a second inside, at f_max', 218, 21, 'start', '#222')}
-<rect x="470" y="10" width="12" height="12" fill="#08519c"/>${part('what the board can feed', 488, 21, 'start', '#222')}
+<rect x="500" y="10" width="12" height="12" fill="#08519c"/>${part('what the board can feed', 518, 21, 'start', '#222')}
 ${[4, 5, 6, 7, 8, 9, 10, 11]
   .map(
     e =>
@@ -151,7 +152,7 @@ ${[4, 5, 6, 7, 8, 9, 10, 11]
 ${ceilings
   .map(({ f, board, inside, fed }, i) => {
     const y = 60 + i * 30
-    return `${part(`${f.unit}, ${board.name}`, 190, y + 15, 'end', '#222')}
+    return `${part(`${f.unit.replace(/,.*/, '')}, ${board.name}`, 190, y + 15, 'end', '#222')}
 <rect x="200" y="${y}" width="${x(inside) - 200}" height="10" fill="#9ecae1"/><rect x="200" y="${y + 10}" width="${x(fed) - 200}" height="10" fill="#08519c"/>`
   })
   .join('\n')}

@@ -347,11 +347,15 @@ export function place(
   if (routed.status === 124) return done(`place and route took more than ${timeoutMs / 1000} s`)
   if (routed.status !== 0) return done(`place and route: ${lastError(routed.output)}`)
   figure.placed = count(placedCells(join(folder, 'placed.json'), part), part)
+  // on iCE40 a cell of the unit may hold a flip-flop of the frame
+  if (part === 'ice40') figure.placed.ff = figure.synthesised.ff
   if (speeds.length > 0) figure.mhz = Number(speeds[speeds.length - 1]?.[1])
   return done()
 }
 
 const lastError = (output: string): string =>
+  output.includes('wasmtime._trap') ? 'the WebAssembly tool stopped' : firstError(output)
+const firstError = (output: string): string =>
   output
     .split('\n')
     .filter(line => /error/i.test(line))
