@@ -249,6 +249,10 @@ export class Replica {
     for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
     this.#editor.seeStamp(image.clock)
     this.#outbox.adopt(sessions, image.lastChange, store)
+    if (image.hasGrown) {
+      store.stageAll()
+      for (const session of sessions) for (const batch of session.batches) store.put(session, batch)
+    }
     this.#saved = image.lastChange
     return store
   }
