@@ -167,7 +167,19 @@ export function drawPlan(seed: number): Plan {
   const hasHubRestore = random.next() < 0.2
   const before = items.length
   if (!hasHubRestore) {
-    many('clone', () => ({ kind: 'clone', atMs: time(), node: node() }))
+    // Original and copy go on writing at once: they are told apart while much is on its way.
+    let copies = 0
+    many('clone', () => {
+      const [atMs, original, copy] = [time(), node(), replicas + copies++]
+      for (let more = between(0, 8); more > 0; more--)
+        items.push({
+          kind: 'change',
+          atMs: Math.min(healAtMs - 10, atMs + between(1, 300)),
+          node: random.next() < 0.5 ? original : copy,
+          ...drawChange(random, 5000 + items.length, { cells, upgraded: false }),
+        })
+      return { kind: 'clone', atMs, node: original }
+    })
     many('restore', () => {
       const atMs = between(300, healAtMs - 50)
       return { kind: 'restore', atMs, takenAtMs: Math.max(20, atMs - between(20, 2000)), node: node() }

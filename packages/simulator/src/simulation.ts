@@ -313,7 +313,8 @@ export class Simulation {
   #happen(item: PlanItem): void {
     switch (item.kind) {
       case 'change':
-        this.replicas[item.node].change(item.effects)
+        // A copy that was planned is there only when it could be made.
+        this.replicas[item.node]?.change(item.effects)
         return
       case 'undo':
         this.replicas[item.node].undo(item.back)

@@ -49,7 +49,7 @@ function save(replica: Replica, disk: Disk): void {
 }
 
 /** Both ends at once, until they are silent. */
-function meet(replica: Replica, space: Space): void {
+function meet(replica: Replica, space: TestSpace): void {
   const [up, down]: [ReplicaAction[], SpaceAction[]] = [[], []]
   replica.step(1, { type: 'open' }, up)
   for (let turn = 0; turn < 200; turn++) {
@@ -136,7 +136,7 @@ describe('a store under a schema that goes on from its own', () => {
   })
 })
 
-function newSpace(schema: Schema) {
+function newSpace(schema: Schema): TestSpace {
   const random = new SeededRandom(99)
   return new TestSpace(schema, random)
 }
