@@ -22,7 +22,7 @@ interface Lasting extends AtNode {
 
 export type PlanItem =
   | (AtNode & Change & { readonly kind: 'change' })
-  /** Undoes one of the replica's own changes, counted back from its last. */
+  /** Undoes one of the replica's own changes, counted back from its last, or brings it back. */
   | (AtNode & { readonly kind: 'undo'; readonly back: number })
   | (Lasting & {
       readonly kind: 'weather'

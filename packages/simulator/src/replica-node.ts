@@ -51,7 +51,7 @@ type Input =
       readonly digit: number
       readonly effects: readonly Effect[]
     }
-  | { readonly kind: 'undo'; readonly nowMs: number; readonly change: number }
+  | { readonly kind: 'undo' | 'redo'; readonly nowMs: number; readonly change: number }
 
 /** A machine as it was: enough to be born again as it. */
 export interface Snapshot {
@@ -191,23 +191,31 @@ export class ReplicaNode {
     this.#flush()
   }
 
-  /** Undoes the own change `back` before the last, when that can still be undone. */
+  /** Undoes the own change `back` before the last, when that can still be undone; brings it back when it is undone. */
   undo(back: number): void {
     if (this.isDown) return
     const undone = this.#changes.get(this.replica.lastChange - back)
     if (undone === undefined || undone.fate === 'refused') return
     const before = this.#readCells(undone.effects)
+    const { lastChange } = this.replica
     let number: number
+    let inverted: Entry | undefined = undone
     try {
       number = this.#do({ kind: 'undo', nowMs: this.clock.now(), change: undone.number })
+      if (number <= lastChange) {
+        inverted = this.#changes.get(number)
+        number = this.#do({ kind: 'redo', nowMs: this.clock.now(), change: undone.number })
+      }
     } catch (error) {
       // Refused, and this replica has heard of it.
       if (error instanceof AtomikError && error.code === 'unknown-change') return
       throw error
     }
-    const entry = this.#world.ledger.undo(this.name, number, undone)
+    if (inverted === undefined || number <= lastChange)
+      throw new FailureError('error', `${this.name} was told that change ${number} undoes ${undone.number}`)
+    const entry = this.#world.ledger.undo(this.name, number, inverted)
     this.#changes.set(number, entry)
-    this.#note(`undo of ${undone.number} as ${number} (#${entry.id})`)
+    this.#note(`${inverted === undone ? 'undo' : 'redo'} of ${undone.number} as ${number} (#${entry.id})`)
     this.#recordWrites(entry, before)
     this.#flush()
   }
@@ -596,5 +604,7 @@ function feed(replica: Replica, input: Input, actions: ReplicaAction[]): number 
       return makeChange(replica, input.nowMs, input.digit, input.effects)
     case 'undo':
       return replica.undo(input.nowMs, input.change)
+    case 'redo':
+      return replica.redo(input.nowMs, input.change)
   }
 }

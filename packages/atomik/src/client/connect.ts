@@ -30,6 +30,7 @@ import { openAny, type TableOf, type TablesOf } from './tables.ts'
 const reservedTableNames = [
   'transact',
   'undo',
+  'redo',
   'status',
   'stats',
   'on',
@@ -108,8 +109,13 @@ export interface Events {
 export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableOf<T[Name]> } & {
   /** Makes all changes inside one change: they travel, apply and undo together, or not at all when `make` throws. */
   transact(make: () => void): number
-  /** Undoes one own change whatever came after it. Returns the undoing change. @throws AtomikError `unknown-change` */
+  /**
+   * Undoes one own change whatever came after it. Returns the undoing change; of a change that is undone already the one that did it.
+   * @throws AtomikError `unknown-change`
+   */
   undo(change: number): number
+  /** Brings back an own change that was undone. Returns the change that does so. @throws AtomikError `unknown-change` */
+  redo(change: number): number
   /**
    * Makes a branch: rows to read and change like these, seen by nobody else until `merge`.
    * What others change here shows through meanwhile.
@@ -338,10 +344,11 @@ class Client<T extends TablesOf> implements RegionHost {
     return change
   }
 
-  #undo(change: number): number {
+  #undo(change: number, how: 'undo' | 'redo'): number {
     this.#requireOpen()
-    const undoing = this.replica.undo(Date.now(), change)
-    this.#touched.add(this.replica.accumulator)
+    const rows = this.replica.rowsOf(change)
+    const undoing = this.replica[how](Date.now(), change)
+    for (const { table, row } of rows) this.#touched.addRow(table, row)
     this.#schedule()
     return undoing
   }
@@ -556,7 +563,8 @@ class Client<T extends TablesOf> implements RegionHost {
   #face(schema: Schema): ConnectedSpace<T> {
     const face: Record<string, unknown> = {
       transact: (make: () => void) => this.#transact(make),
-      undo: (change: number) => this.#undo(change),
+      undo: (change: number) => this.#undo(change, 'undo'),
+      redo: (change: number) => this.#undo(change, 'redo'),
       branch: () => this.#branch(),
       status: () => this.#status(),
       stats: () => this.replica.stats,

@@ -347,15 +347,36 @@ export class Replica {
 
   /**
    * Undoes one own change, whatever came after it, as a new change. Exact in `xor` and `add`; a register or flag gets its
-   * earlier value back only if the undone write still stands. Undoing the undo is redo.
+   * earlier value back only if the undone write still stands. Returns the change by which it is undone: the one before, and nothing is
+   * made, when it was undone already. Undoing that one is redo.
    * @throws AtomikError `unknown-change` when it was refused or lies further back than `undoDepth`
    */
   undo(nowMs: number, change: number): number {
-    this.#commit(
-      nowMs,
-      this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
-    )
-    return this.#outbox.lastChange
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? this.#invert(nowMs, last) : last
+  }
+
+  /**
+   * Brings back an own change that was undone. Returns the change by which it stands: a new one, or, when it stands already and
+   * nothing is made, the one that brought it back before, or itself.
+   * @throws AtomikError `unknown-change`
+   */
+  redo(nowMs: number, change: number): number {
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? last : this.#invert(nowMs, last)
+  }
+
+  #invert(nowMs: number, change: number): number {
+    const undo = this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp))
+    this.#commit(nowMs, undo)
+    const undoing = this.#outbox.lastChange
+    this.#undo.tie(change, undoing)
+    return undoing
+  }
+
+  /** Rows that an own change touched. @throws AtomikError `unknown-change` */
+  rowsOf(change: number): readonly RowRef[] {
+    return this.#undo.rowsOf(change)
   }
 
   /**

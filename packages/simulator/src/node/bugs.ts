@@ -80,12 +80,6 @@ export const bugs: readonly Bug[] = [
     seedsMax: 100,
   },
   {
-    name: 'clock-not-stored',
-    what: 'the last stamp is not read from the store: only what still stands in rows and batches counts',
-    edits: [{ file: 'engine/replica.ts', find: '    this.#editor.seeStamp(image.clock)\n', replace: '' }],
-    seedsMax: 800,
-  },
-  {
     name: 'saved-too-early',
     what: 'a replica reports its changes saved when the write is asked for, not when it is durable',
     edits: [
@@ -362,7 +356,7 @@ export const bugs: readonly Bug[] = [
     name: 'idle-copy-waits',
     what: 'a copy that has nothing to write is not told that it is one',
     edits: [{ file: 'engine/replica.ts', find: '    this.#probe(frame.heads, false)\n', replace: '' }],
-    seedsMax: 40,
+    seedsMax: 300,
   },
   {
     name: 'timers-by-the-wall',
@@ -382,9 +376,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: '    this.stats.forks++\n    this.#leave(actions)\n',
+        find: '    this.#rotate(frame.alias, actions)\n    this.#leave(actions)\n',
         replace:
-          "    this.stats.forks++\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
+          "    this.#rotate(frame.alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
     seedsMax: 800,
