@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { AtomikError, type ErrorCode, limits, Schema } from 'atomik'
+import { AtomikError, decodeSchema, type ErrorCode, limits, type Schema } from 'atomik'
 import { MemoryStorage } from 'atomik/adapters'
 import { inspectSpace, listSpaces, type Storage } from 'atomik/engine'
 import { checkStore, LmdbStorage } from 'atomik/storage/lmdb'
@@ -324,7 +324,7 @@ export class Hub {
       if (principal.rows !== 'all') throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
       if (this.spaces.size >= (this.#options.spacesMax ?? 1000))
         throw new AtomikError('oversized', `this hub has its ${this.spaces.size} spaces`)
-      host = this.#open(frame.space, Schema.decode(frame.schema))
+      host = this.#open(frame.space, decodeSchema(frame.schema))
     }
     client.host = host
     client.principal = principal

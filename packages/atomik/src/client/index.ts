@@ -18,5 +18,5 @@ export type {
   ToggleHandle,
   ValueOf,
 } from './handles.ts'
-export type { Region, RegionTable } from './regions.ts'
+export { type Region, type RegionTable, region } from './regions.ts'
 export type { Table, TableOf } from './tables.ts'

@@ -1,7 +1,7 @@
 /** What a program holds of a table: rows by key, those that exist, and who is told when one changes. */
-import { type Fields, isRegion, type RegionSchema, type TableSchema } from '../schema/index.ts'
+import type { Fields, RegionSchema, TableSchema } from '../schema/index.ts'
 import { type Host, type Row, rowFactory } from './handles.ts'
-import { openRegions, type RegionHost, type RegionTable } from './regions.ts'
+import type { OpensItself, RegionHost, RegionTable } from './regions.ts'
 
 export type TablesOf = Readonly<Record<string, TableSchema>>
 export type FieldsOf<T> = T extends TableSchema<infer F> ? F : never
@@ -33,7 +33,8 @@ export function openAny(
   table: number,
   host: RegionHost,
 ): { readonly face: unknown; notify(row: number): void } {
-  return isRegion(schema) ? openRegions(schema as RegionSchema, table, host) : openTable(schema, table, host)
+  const { open } = schema as TableSchema & Partial<OpensItself>
+  return open === undefined ? openTable(schema, table, host) : open(table, host)
 }
 
 function openTable<F extends Fields>(

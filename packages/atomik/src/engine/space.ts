@@ -15,7 +15,7 @@
  */
 import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema, joinSchemas, Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
   DeltaDecoder,
@@ -239,8 +239,8 @@ export class Space {
   ): void {
     const nowMs = this.#passed(timeMs)
     const grant = typeof access === 'boolean' ? openGrants[access ? 'all' : 'none'] : access
-    const theirs = Schema.decode(frame.schema)
-    const joined = this.#schema.join(theirs)
+    const theirs = decodeSchema(frame.schema)
+    const joined = joinSchemas(this.#schema, theirs)
     if (!(joined instanceof Schema))
       throw new AtomikError(
         'schema',
