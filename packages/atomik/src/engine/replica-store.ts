@@ -15,7 +15,7 @@
 import { Delta, Fingerprint, type RowLayout } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema, joinSchemas, type Schema } from '../schema/index.ts'
 import {
   decodeDelta,
   encodeDelta,
@@ -181,8 +181,8 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
 function storedSchema(head: Head | undefined, schema: Schema): Schema {
   if (head === undefined || head.schema === schema.description) return schema
   try {
-    const stored = Schema.decode(encodeUtf8(head.schema))
-    return schema.join(stored) === schema ? stored : schema
+    const stored = decodeSchema(encodeUtf8(head.schema))
+    return joinSchemas(schema, stored) === schema ? stored : schema
   } catch (error) {
     if (error instanceof AtomikError) return schema
     throw error
