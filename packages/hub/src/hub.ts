@@ -52,6 +52,8 @@ const congestedBytes = 256 * 1024
 /** Time a connection has to introduce itself. */
 const greetingMs = 5000
 const tickMs = 100
+/** Frames kept while it is found out who sent them; what is beyond comes again. */
+const waitingMax = 64
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
@@ -65,6 +67,8 @@ interface Client extends Peer {
   /** As whom it subscribed. */
   principal: Principal | undefined
   greeted: boolean
+  /** What came behind the subscription while it is being found out who that is. */
+  waiting: UplinkFrame[] | undefined
   congested: boolean
 }
 
@@ -242,6 +246,7 @@ export class Hub {
       token: undefined,
       principal: undefined,
       greeted: false,
+      waiting: undefined,
       congested: false,
       send: bytes => this.#send(client, bytes),
       close: (code, reason) => socket.close(code, reason),
@@ -279,17 +284,20 @@ export class Hub {
     else if (!client.greeted) throw new AtomikError('malformed', `a ${frame.type} frame before hello`)
     else if (frame.type === 'auth') client.token = frame.token
     else if (frame.type === 'subscribe') this.#subscribe(client, frame)
-    else if (client.host !== undefined) client.host.receive(client, frame)
+    else if (client.waiting !== undefined) {
+      if (client.waiting.length < waitingMax) client.waiting.push(frame)
+    } else if (client.host !== undefined) client.host.receive(client, frame)
     // Before the subscription the network may have put a later frame first: it will come again.
   }
 
   #subscribe(client: Client, frame: Subscription): void {
     const answer = this.#access.authenticate(client.token, frame.space)
-    if (answer instanceof Promise) void this.#admitLater(client, frame, answer)
-    else this.#admit(client, frame, answer)
+    if (answer instanceof Promise) {
+      client.waiting = []
+      void this.#admitLater(client, frame, answer)
+    } else this.#admit(client, frame, answer)
   }
 
-  /** What arrives meanwhile is dropped, and comes again. */
   async #admitLater(
     client: Client,
     frame: Subscription,
@@ -297,7 +305,11 @@ export class Hub {
   ): Promise<void> {
     try {
       const principal = await answer
-      if (this.#clients.has(client.id)) this.#admit(client, frame, principal)
+      if (!this.#clients.has(client.id)) return
+      const waiting = client.waiting ?? []
+      client.waiting = undefined
+      this.#admit(client, frame, principal)
+      for (const next of waiting) this.#frame(client, next)
     } catch (error) {
       this.#reject(
         client,

@@ -30,6 +30,7 @@ import {
   nearestNumber,
   Reader,
   StampMark,
+  stampMsMax,
   Writer,
   writeAuth,
   writeHave,
@@ -181,6 +182,9 @@ export class Replica {
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
   #isOrdered = false
+  /** On this connection own changes go out behind the greeting, without waiting for the answer. */
+  #isEager = false
+  /** What stamps of own changes are coded against on this connection. */
   #stampBaseMs = 0
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
@@ -413,10 +417,12 @@ export class Replica {
       case 'open':
         this.#link = 'greeting'
         this.#isOrdered = event.isOrdered === true
+        this.#stampBaseMs = Math.min(Math.max(0, Math.floor(timeMs)), stampMsMax)
         this.#attempt = 0
         this.#early.clear()
         this.#outbox.reconnect(nowMs)
         this.#greet(nowMs, actions)
+        this.#flush(nowMs, actions)
         return
       case 'close':
         this.#link = 'down'
@@ -436,9 +442,10 @@ export class Replica {
   }
 
   #flush(nowMs: number, actions: ReplicaAction[]): void {
-    if (this.#link !== 'live') return
-    if (!this.#isWritable) {
-      this.#dropUnwritable(actions)
+    if (this.#link === 'down' || (this.#link === 'greeting' && !this.#isEager)) return
+    if (this.#link === 'live' && !this.#isWritable) {
+      // What is on its way is refused there.
+      if (!this.#outbox.hasSent) this.#dropUnwritable(actions)
       return
     }
     if (this.#outbox.mustClaim) {
@@ -528,6 +535,9 @@ export class Replica {
   }
 
   #greet(nowMs: number, actions: ReplicaAction[]): void {
+    const claims = this.#outbox.claim()
+    // Once only: what a second greeting would repeat may be there already.
+    this.#isEager = this.#isOrdered && this.#attempt === 0 && this.#outbox.isUnbroken
     const w = this.#writer
     w.reset()
     writeHello(w)
@@ -538,8 +548,9 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
+      stampBaseMs: this.#stampBaseMs,
       isOrdered: this.#isOrdered,
-      claims: this.#outbox.claim(),
+      claims,
     })
     actions.push({ type: 'send', bytes: w.finish() })
     this.#greetedAtMs = nowMs
@@ -630,17 +641,23 @@ export class Replica {
 
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
+    this.epoch = frame.epoch
+    if (frame.lsn !== this.lsn) {
+      // The hub does not know our position: what it sends starts from nothing.
+      this.#unload(actions)
+      // Where order is kept it waits for us to say so: what we sent so far may name rows by numbers that mean nothing there.
+      if (this.#isOrdered) {
+        this.#greet(nowMs, actions)
+        return
+      }
+    }
     this.#link = 'live'
     this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
-    this.#outbox.reconnect(nowMs)
+    if (!this.#isEager) this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
-    this.#stampBaseMs = frame.stampBaseMs
     this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
-    this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
-    // The hub does not know our position: what it sends starts from nothing.
-    if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
     this.#store?.stagePosition()
     let isLate = false
