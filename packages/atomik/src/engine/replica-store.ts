@@ -358,6 +358,12 @@ export interface Position {
   readonly clock: Halves
 }
 
+/** How far a neighbour's changes are in ours; undefined for one to be forgotten. */
+interface Taken {
+  readonly id: Uint8Array
+  readonly sequence: number | undefined
+}
+
 /** Collects what one write must hold. */
 export class ReplicaStore implements OutboxJournal {
   readonly #space: string
@@ -367,7 +373,7 @@ export class ReplicaStore implements OutboxJournal {
   readonly #dirtyRows: Set<number>[]
   /** Batches to put, or to remove, by the change before them. */
   #batches = new Map<number, { session: Session; batch: PendingBatch } | undefined>()
-  #taken = new Map<string, { id: Uint8Array; sequence: number }>()
+  #taken = new Map<string, Taken>()
   /** Records of rows in the store, by table. */
   readonly #stored: number[]
   #removals: Uint8Array[] = []
@@ -376,7 +382,7 @@ export class ReplicaStore implements OutboxJournal {
     | {
         readonly rows: readonly (readonly number[])[]
         readonly batches: ReadonlyMap<number, { session: Session; batch: PendingBatch } | undefined>
-        readonly taken: ReadonlyMap<string, { id: Uint8Array; sequence: number }>
+        readonly taken: ReadonlyMap<string, Taken>
         readonly removals: Uint8Array[]
         readonly stored: readonly number[]
       }
@@ -434,6 +440,11 @@ export class ReplicaStore implements OutboxJournal {
     this.#taken.set(formatIncarnation(id), { id, sequence })
   }
 
+  /** Nothing of that neighbour will come again. */
+  forget(id: Uint8Array): void {
+    this.#taken.set(formatIncarnation(id), { id, sequence: undefined })
+  }
+
   stageRows(delta: Delta): void {
     for (let t = 0; t < delta.tables.length; t++) {
       const { rows, count } = delta.tables[t]
@@ -476,9 +487,10 @@ export class ReplicaStore implements OutboxJournal {
       puts.push(entry === undefined ? { key, value: undefined } : this.#batchPut(w, key, entry))
     }
     for (const { id, sequence } of this.#taken.values()) {
+      const key = recordKey(this.#space, 'T', id)
       w.reset()
-      w.varint(sequence)
-      puts.push(sealRecord(w, recordKey(this.#space, 'T', id)).put)
+      w.varint(sequence ?? 0)
+      puts.push(sequence === undefined ? { key, value: undefined } : sealRecord(w, key).put)
     }
     puts.push(this.#headPut(w, position))
     this.#writing = { rows, batches: this.#batches, taken: this.#taken, removals: this.#removals, stored }

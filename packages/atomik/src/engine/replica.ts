@@ -16,7 +16,7 @@
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
 import { Delta } from '../algebra/index.ts'
-import { AtomikError, type ErrorCode } from '../errors.ts'
+import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
@@ -400,10 +400,32 @@ export class Replica {
     return this.#outbox.lastChange
   }
 
-  #commit(nowMs: number, change: Delta): void {
+  /**
+   * Takes in change `number` of a neighbour that is served here (`Leader`), as one of our own. One write brings it to the store together
+   * with the number, and no hub sees it before. Borrows `delta`. Needs a store.
+   * @throws AtomikError `oversized`
+   */
+  take(nowMs: number, neighbour: Uint8Array, number: number, delta: Delta): number {
+    assert(this.#store !== undefined && !this.#editor.isEditing, 'a replica with a store, at rest')
+    this.#editor.see(delta)
+    this.#commit(
+      nowMs,
+      this.#editor.fill(nowMs, into => into.fold(delta)),
+      true,
+    )
+    this.#store.take(neighbour, number)
+    return this.#outbox.lastChange
+  }
+
+  /** That neighbour is gone: nothing of it will come again. */
+  forget(neighbour: Uint8Array): void {
+    this.#store?.forget(neighbour)
+  }
+
+  #commit(nowMs: number, change: Delta, isHeld = false): void {
     this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
-    this.#outbox.add(change)
+    this.#outbox.add(change, isHeld)
     this.stats.changes++
     if (this.#options.undoDepth === 0) this.#editor.recycle(change)
   }
