@@ -8,6 +8,7 @@
 import { type Link, type Transport, WebSocketTransport } from '../adapters/index.ts'
 import {
   type Edit,
+  type Follower,
   formatIncarnation,
   Replica,
   type ReplicaAction,
@@ -24,6 +25,7 @@ import type { Halves } from '../wire/index.ts'
 import { type BranchSpace, LocalBranch } from './branch.ts'
 import { Keeper } from './keeper.ts'
 import type { RegionHost } from './regions.ts'
+import type { LeadListener, Member, Place, SharedStorage } from './shared.ts'
 import { openAny, type TableOf, type TablesOf } from './tables.ts'
 
 /** Names a connected space has for itself. */
@@ -61,7 +63,7 @@ export interface ConnectOptions<T extends TablesOf> {
    * `atomik/storage/indexeddb`. Then it opens without a hub, from what was kept. Spaces are kept by name, so give each hub a
    * storage of its own.
    */
-  readonly storage?: SpaceStorage
+  readonly storage?: SpaceStorage | SharedStorage
   /** Another way than WebSocket to reach a hub; then the URL only names the space. */
   readonly transport?: Transport
   /** Called while `connect` is trying in vain, with the reason. */
@@ -71,6 +73,8 @@ export interface ConnectOptions<T extends TablesOf> {
 export interface Status {
   /** Connected and welcomed by the hub. */
   readonly live: boolean
+  /** This client writes the storage and talks to the hub. False in tabs that leave that to another. */
+  readonly leads: boolean
   /** A state of the hub is here. False only where a storage was opened empty, and no hub has answered yet. */
   readonly loaded: boolean
   /** Log number of the confirmed state. */
@@ -139,6 +143,8 @@ export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: T
 }
 
 const tickMs = 50
+/** How long a client that follows waits for its last changes to be saved, before it leaves. */
+const leaveMs = 3000
 const retryMsMin = 100
 const retryMsMax = 3000
 
@@ -170,8 +176,7 @@ export async function connect<const T extends TablesOf>(
   for (const name of schema.names)
     if ((reservedTableNames as readonly string[]).includes(name))
       throw new AtomikError('range', `a table cannot be called ${name}: the space uses that name itself`)
-  const seat = await options.storage?.open(spaceOf(url), schema)
-  const client = new Client<T>(url, schema, options, seat)
+  const client = new Client<T>(url, schema, options, await partsOf(url, schema, options))
   try {
     await client.ready
   } catch (error) {
@@ -179,6 +184,54 @@ export async function connect<const T extends TablesOf>(
     throw error
   }
   return client.space
+}
+
+/** What a client is made of. */
+interface Parts {
+  readonly replica: Replica | Follower
+  readonly transport: Transport
+  /** Where its replica is written. */
+  readonly seat?: Seat | undefined
+  /** Its part in a storage that is shared. */
+  readonly member?: Member
+  /** Whom it leads. */
+  readonly leads?: LeadListener
+}
+
+const random32 = () => crypto.getRandomValues(new Uint32Array(1))[0]
+
+async function partsOf<T extends TablesOf>(
+  url: string,
+  schema: Schema,
+  options: ConnectOptions<T>,
+): Promise<Parts> {
+  const space = spaceOf(url)
+  const { storage, token, undoDepth } = options
+  const transport = options.transport ?? new WebSocketTransport(url)
+  const depth = undoDepth === undefined ? {} : { undoDepth }
+  const replicaOf = (seat: Seat | undefined) =>
+    new Replica({
+      schema,
+      space,
+      random32,
+      ...depth,
+      ...(token !== undefined && { token }),
+      ...(seat !== undefined && { image: seat.image }),
+    })
+  if (storage === undefined || 'open' in storage) {
+    const seat = await storage?.open(space, schema)
+    return { replica: replicaOf(seat), transport, seat }
+  }
+  const lead: Place['lead'] = (seat, to) => {
+    const replica = replicaOf(seat)
+    const client = new Client<T>(url, schema, options, { replica, transport, seat, leads: to })
+    // Why it failed is told to those it leads.
+    client.ready.catch(() => {})
+    return client.lead(replica)
+  }
+  const member = await storage.join({ space, schema, random32, ...depth, lead })
+  const { replica, transport: toLeader } = member
+  return { replica, transport: toLeader, member }
 }
 
 function spaceOf(url: string): string {
@@ -196,7 +249,7 @@ interface Waiting {
 }
 
 class Client<T extends TablesOf> implements RegionHost {
-  readonly replica: Replica
+  readonly replica: Replica | Follower
   readonly space: ConnectedSpace<T>
   /** Settles when the first state is here, or never will be. */
   readonly ready: Promise<void>
@@ -212,6 +265,10 @@ class Client<T extends TablesOf> implements RegionHost {
     error: new Set(),
   }
   readonly #keeper: Keeper | undefined
+  readonly #member: Member | undefined
+  readonly #leads: LeadListener | undefined
+  /** Changes of others were taken in, which wait for the store. */
+  #mustSave = false
   #link: Link | undefined
   #closed = false
   #ended: Promise<void> = Promise.resolve()
@@ -235,22 +292,23 @@ class Client<T extends TablesOf> implements RegionHost {
   #messagesSent = 0
   #messagesReceived = 0
 
-  constructor(url: string, schema: Schema, options: ConnectOptions<T>, seat: Seat | undefined) {
-    this.replica = new Replica({
-      schema,
-      space: spaceOf(url),
-      random32: () => crypto.getRandomValues(new Uint32Array(1))[0],
-      ...(options.token !== undefined && { token: options.token }),
-      ...(options.undoDepth !== undefined && { undoDepth: options.undoDepth }),
-      ...(seat !== undefined && { image: seat.image }),
-    })
+  constructor(
+    url: string,
+    schema: Schema,
+    options: ConnectOptions<T>,
+    { replica, transport, seat, member, leads }: Parts,
+  ) {
+    this.replica = replica
     this.#keeper = seat && this.#keep(seat)
-    this.#transport = options.transport ?? new WebSocketTransport(url)
+    this.#member = member
+    this.#leads = leads
+    this.#transport = transport
     this.#onRetry = options.onRetry ?? (() => {})
     this.#schema = schema
     this.space = this.#face(schema)
     this.ready = new Promise((resolve, reject) => {
-      const timeoutMs = options.timeoutMs ?? (seat === undefined ? firstStateMs : firstStateStoredMs)
+      const isStored = seat !== undefined || member !== undefined
+      const timeoutMs = options.timeoutMs ?? (isStored ? firstStateStoredMs : firstStateMs)
       let last = 'no answer'
       const retried = this.#onRetry
       this.#onRetry = (reason: string) => {
@@ -258,7 +316,7 @@ class Client<T extends TablesOf> implements RegionHost {
         retried(reason)
       }
       const timer = setTimeout(() => {
-        if (seat !== undefined) this.#settleReady()
+        if (isStored) this.#settleReady()
         else this.#fail(new AtomikError('network', `no state from ${url} within ${timeoutMs} ms: ${last}`))
       }, timeoutMs)
       this.#settleReady = error => {
@@ -274,6 +332,27 @@ class Client<T extends TablesOf> implements RegionHost {
     }
     this.#ticker = setInterval(() => this.#step({ type: 'tick' }), tickMs)
     this.#open()
+    member?.onFail(error => this.#fail(error))
+  }
+
+  /** How whoever serves followers holds this client. @param replica its own */
+  lead(replica: Replica): ReturnType<Place['lead']> {
+    const isLoaded = () => this.#isLoaded
+    return {
+      replica,
+      get isLoaded() {
+        return isLoaded()
+      },
+      take: (id, number, delta) => {
+        this.#requireOpen()
+        const change = replica.take(Date.now(), id, number, delta)
+        this.#touched.add(delta)
+        this.#mustSave = true
+        this.#schedule()
+        return change
+      },
+      close: () => this.#leave(),
+    }
   }
 
   #keep(seat: Seat): Keeper {
@@ -287,8 +366,8 @@ class Client<T extends TablesOf> implements RegionHost {
         const actions: ReplicaAction[] = []
         this.replica.committed(Date.now(), actions)
         // Changes made meanwhile, when somebody waits for them.
-        if (this.#saving.some(({ change }) => change > this.replica.savedChange))
-          this.replica.save(Date.now(), actions)
+        if (this.#mustSave || this.#saving.some(({ change }) => change > this.replica.savedChange))
+          this.#save(actions)
         this.#perform(actions)
         this.#statusChanged = true
         this.#tell()
@@ -308,8 +387,9 @@ class Client<T extends TablesOf> implements RegionHost {
     return change
   }
 
-  writer(): Halves {
-    return writerOf(this.replica.incarnation)
+  /** A region has one writer, and those who follow share one incarnation. */
+  writer(): Halves | undefined {
+    return this.#member === undefined ? writerOf(this.replica.incarnation) : undefined
   }
 
   get untold(): readonly RowRef[] {
@@ -324,9 +404,15 @@ class Client<T extends TablesOf> implements RegionHost {
   #saved(): Promise<void> {
     const saved = this.#wait(this.#saving)
     const actions: ReplicaAction[] = []
-    this.replica.save(Date.now(), actions)
+    this.#save(actions)
     this.#perform(actions)
     return saved
+  }
+
+  /** Asks for a write, unless one is under way: then once more when it is done. */
+  #save(actions: ReplicaAction[]): void {
+    this.replica.save(Date.now(), actions)
+    if (actions.some(({ type }) => type === 'commit')) this.#mustSave = false
   }
 
   #wait(among: Waiting[]): Promise<void> {
@@ -378,6 +464,7 @@ class Client<T extends TablesOf> implements RegionHost {
       this.#turn = false
       const actions: ReplicaAction[] = []
       this.replica.flush(Date.now(), actions)
+      if (this.#mustSave) this.#save(actions)
       this.#perform(actions)
       this.#tell()
     })
@@ -389,9 +476,11 @@ class Client<T extends TablesOf> implements RegionHost {
       this.#touched = new TouchedRows()
       for (const { table, row } of rows) this.#tables[table].notify(row)
       for (const watcher of this.#watchers) watcher(rows)
+      this.#leads?.changed(rows)
     }
     if (!this.#statusChanged) return
     this.#statusChanged = false
+    this.#leads?.moved()
     if (this.#listeners.status.size > 0) {
       const status = this.#status()
       for (const listener of this.#listeners.status) listener(status)
@@ -465,13 +554,16 @@ class Client<T extends TablesOf> implements RegionHost {
         case 'forked': {
           const fork = { incarnation: formatIncarnation(action.incarnation) }
           for (const listener of this.#listeners.forked) listener(fork)
+          this.#leads?.forked(action.incarnation)
           break
         }
         case 'refused':
           for (const listener of this.#listeners.refused) listener(action)
+          this.#leads?.refused(action.from, action.to, action.code)
           break
         case 'fail':
           if (action.fatal) this.#fail(action.error)
+          else if (action.isElsewhere) this.#report(action.error)
           else {
             this.#report(action.error)
             this.#onRetry(action.error.message)
@@ -489,13 +581,22 @@ class Client<T extends TablesOf> implements RegionHost {
     }
   }
 
-  #report(error: AtomikError): void {
+  #leave(): Promise<void> {
+    if (this.#closed) return this.#ended
+    const actions: ReplicaAction[] = []
+    this.replica.flush(Date.now(), actions)
+    this.#perform(actions)
+    return this.#close(new AtomikError('closed', 'the space was closed before the hub confirmed'))
+  }
+
+  #report(error: AtomikError, fatal = false): void {
     for (const listener of this.#listeners.error) listener(error)
+    this.#leads?.failed(error, fatal)
   }
 
   #fail(error: AtomikError): void {
     this.#settleReady(error)
-    this.#report(error)
+    this.#report(error, true)
     // What could not be saved was reported.
     this.#close(error).catch(() => {})
   }
@@ -510,25 +611,38 @@ class Client<T extends TablesOf> implements RegionHost {
     this.#closed = true
     clearInterval(this.#ticker)
     clearTimeout(this.#retry)
-    this.#link?.close()
+    // One that follows stays until its changes are saved.
+    if (this.#member === undefined) this.#link?.close()
     for (const { reject } of this.#syncing.splice(0)) reject(error)
     this.#ended = this.#end(error)
     return this.#ended
   }
 
   async #end(error: AtomikError): Promise<void> {
+    if (this.#member !== undefined) {
+      const saved = new Promise<void>((resolve, reject) => {
+        this.#saving.push({ change: this.replica.lastChange, resolve, reject })
+      })
+      saved.catch(() => {})
+      this.#settleWaiting()
+      await Promise.race([saved, new Promise(resolve => setTimeout(resolve, leaveMs))])
+      this.#link?.close()
+      await this.#member.close()
+    }
     const failure = await this.#keeper?.close(() => {
       const actions: ReplicaAction[] = []
-      this.replica.save(Date.now(), actions)
+      this.#save(actions)
       this.#perform(actions)
     })
     this.#settleWaiting()
     for (const { reject } of this.#saving.splice(0)) reject(failure ?? error)
     const lost = this.replica.lastChange - this.replica.savedChange
-    if (failure !== undefined && lost > 0)
-      throw new AtomikError('storage', `${lost} own changes could not be saved: ${failure.message}`, {
-        cause: failure,
-      })
+    if (lost > 0 && (failure !== undefined || this.#member !== undefined))
+      throw new AtomikError(
+        'storage',
+        `${lost} own changes could not be saved: ${failure?.message ?? 'the leading tab did not'}`,
+        { cause: failure },
+      )
   }
 
   #requireOpen(): void {
@@ -545,6 +659,7 @@ class Client<T extends TablesOf> implements RegionHost {
   #status(): Status {
     return {
       live: this.replica.isLive,
+      leads: this.#member?.leads ?? true,
       loaded: this.#isLoaded,
       lsn: this.replica.lsn,
       pending: this.replica.pendingChanges,
@@ -575,13 +690,7 @@ class Client<T extends TablesOf> implements RegionHost {
       },
       synced: () => this.synced(),
       saved: () => this.#saved(),
-      close: () => {
-        if (this.#closed) return this.#ended
-        const actions: ReplicaAction[] = []
-        this.replica.flush(Date.now(), actions)
-        this.#perform(actions)
-        return this.#close(new AtomikError('closed', 'the space was closed before the hub confirmed'))
-      },
+      close: () => this.#leave(),
     }
     for (let table = 0; table < schema.names.length; table++) {
       const { face: rows, notify } = openAny(schema.tables[table], table, this)

@@ -19,4 +19,5 @@ export type {
   ValueOf,
 } from './handles.ts'
 export { type Region, type RegionTable, region } from './regions.ts'
+export type { SharedStorage } from './shared.ts'
 export type { Table, TableOf } from './tables.ts'

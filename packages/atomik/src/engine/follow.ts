@@ -7,7 +7,7 @@
  *                    changes  2  number of the first, count, rows of each
  *   to a follower    welcome  1  last change taken in, all rows
  *                    rows     2  last change that is in them, rows
- *                    fate     3  saved, confirmed, log number, 1 live + 2 loaded
+ *                    fate     3  saved, confirmed, log number, changes the hub has not confirmed, 1 live + 2 loaded
  *                    refused  4  from, to, code
  *                    forked   5  16 bytes
  *                    fail     6  code, fatal, text
@@ -42,6 +42,8 @@ export interface Fate {
   readonly saved: number
   readonly confirmed: number
   readonly lsn: number
+  /** Changes of the leader's replica that the hub has not confirmed, whoever made them. */
+  readonly pending: number
   readonly isLive: boolean
   readonly isLoaded: boolean
 }
@@ -122,12 +124,13 @@ function withRows(type: number, number: number, rows: Uint8Array): Uint8Array {
   return w.finish()
 }
 
-export function encodeFate({ saved, confirmed, lsn, isLive, isLoaded }: Fate): Uint8Array {
+export function encodeFate({ saved, confirmed, lsn, pending, isLive, isLoaded }: Fate): Uint8Array {
   const w = new Writer()
   w.u8(3)
   w.varint(saved)
   w.varint(confirmed)
   w.varint(lsn)
+  w.varint(pending)
   w.u8((isLive ? 1 : 0) + (isLoaded ? 2 : 0))
   return w.finish()
 }
@@ -203,8 +206,17 @@ export function decodeForFollower(bytes: Uint8Array, layouts: readonly RowLayout
       const saved = r.varint(numberMax, 'change')
       const confirmed = r.varint(numberMax, 'change')
       const lsn = r.varint(numberMax, 'log number')
+      const pending = r.varint(numberMax, 'changes')
       const flags = r.u8()
-      return { type: 'fate', saved, confirmed, lsn, isLive: (flags & 1) === 1, isLoaded: (flags & 2) === 2 }
+      return {
+        type: 'fate',
+        saved,
+        confirmed,
+        lsn,
+        pending,
+        isLive: (flags & 1) === 1,
+        isLoaded: (flags & 2) === 2,
+      }
     }
     case 4: {
       const from = r.varint(numberMax, 'change')

@@ -65,6 +65,7 @@ export class Follower {
   #sent = 0
   #isWelcome = false
   #leaderIsLive = false
+  #leaderPending = 0
   /** Own changes above #saved, in order. */
   #kept: { readonly change: number; readonly delta: Delta }[] = []
   readonly #editor: Editor
@@ -98,8 +99,9 @@ export class Follower {
     return Math.max(this.#saved, this.confirmedChange)
   }
 
+  /** What the leader still has to bring to the hub, or we to the leader: whichever is more. */
   get pendingChanges(): number {
-    return this.lastChange - this.confirmedChange
+    return Math.max(this.#leaderPending, this.lastChange - this.confirmedChange)
   }
 
   /** Who we are, and four numbers. */
@@ -248,6 +250,7 @@ export class Follower {
         const { saved, confirmed } = frame
         this.lsn = frame.lsn
         this.#leaderIsLive = frame.isLive
+        this.#leaderPending = frame.pending
         this.#saved = Math.max(this.#saved, saved)
         while (this.#kept.length > 0 && this.#kept[0].change <= this.#saved) this.#kept.shift()
         this.confirmedChange = Math.max(this.confirmedChange, confirmed)
@@ -265,7 +268,7 @@ export class Follower {
         actions.push({ type: 'forked', incarnation: frame.incarnation })
         return
       case 'fail':
-        actions.push({ type: 'fail', error: frame.error, fatal: frame.fatal })
+        actions.push({ type: 'fail', error: frame.error, fatal: frame.fatal, isElsewhere: true })
         return
     }
   }

@@ -153,7 +153,8 @@ export class Leader {
         following.confirmed = unconfirmed.shift()?.number ?? following.confirmed
       if (following.peer === undefined) continue
       const { saved, confirmed } = following
-      const fate: Fate = { saved, confirmed, lsn: replica.lsn, isLive: replica.isLive, isLoaded }
+      const { lsn, pendingChanges: pending, isLive } = replica
+      const fate: Fate = { saved, confirmed, lsn, pending, isLive, isLoaded }
       const told = JSON.stringify(fate)
       if (told === following.fate) continue
       following.fate = told

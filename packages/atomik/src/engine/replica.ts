@@ -115,7 +115,13 @@ export type ReplicaAction =
   /** Close this connection and open another at once: what was claimed on it no longer holds. */
   | { readonly type: 'reconnect' }
   /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
-  | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
+  | {
+      readonly type: 'fail'
+      readonly error: AtomikError
+      readonly fatal: boolean
+      /** It happened at whoever we follow: this connection is good. */
+      readonly isElsewhere?: boolean
+    }
 
 /** What happened so far, for people and tests. */
 export interface ReplicaStats {
@@ -410,11 +416,27 @@ export class Replica {
     this.#editor.see(delta)
     this.#commit(
       nowMs,
-      this.#editor.fill(nowMs, into => into.fold(delta)),
+      this.#editor.fill(nowMs, into => {
+        into.fold(delta)
+        this.#quicken(into)
+      }),
       true,
     )
     this.#store.take(neighbour, number)
     return this.#outbox.lastChange
+  }
+
+  /** Gives life to rows that have none: who made them died with that change before it was saved, and a new row enters with its life (S15). */
+  #quicken(change: Delta): void {
+    for (const [t, { rows, count, words, layout }] of change.tables.entries()) {
+      const now = new Int32Array(2 * layout.words)
+      for (let slot = 0; slot < count; slot++) {
+        const at = 2 * slot * layout.words
+        if ((words[at] | words[at + 1]) !== 0) continue
+        this.readRow(t, rows[slot], now)
+        if ((now[0] | now[1]) === 0) words[at] = 1
+      }
+    }
   }
 
   /** That neighbour is gone: nothing of it will come again. */
