@@ -114,7 +114,7 @@ describe.skipIf(!canRun)('in a browser', { timeout: 120_000 }, () => {
     await tab.evaluate(`open('${nowhere}')`)
     expect(Date.now() - began).toBeLessThan(2500)
     expect(await visits()).toBe(5)
-    expect(await status()).toMatchObject({ pending: 1, unsaved: 0 })
+    expect(await status()).toMatchObject({ loaded: false, pending: 1, unsaved: 0 })
   })
 
   it('what was saved is there when the whole browser has crashed', async () => {
@@ -133,6 +133,24 @@ describe.skipIf(!canRun)('in a browser', { timeout: 120_000 }, () => {
       open: false,
     })
     await tab.evaluate('space.close()')
+  })
+
+  it('tells the page of a record that was damaged', async () => {
+    await tab.evaluate(`open('ws://127.0.0.1:1/damaged', { timeoutMs: 1 })`)
+    await tab.evaluate(`space.rooms.row('hall').visits.add(1); space.close()`)
+    await tab.evaluate(`(async () => {
+      const storage = await IndexedDbStorage.open('test')
+      for await (const { key, value } of storage.range(new TextEncoder().encode('damaged\0B'))) {
+        value[12] ^= 1
+        await storage.write([{ key, value }])
+      }
+      await storage.close()
+    })()`)
+    await tab.evaluate(`open('ws://127.0.0.1:1/damaged', { timeoutMs: 1 })`)
+    await eventually(() => tab.evaluate('events.join()')).toContain(
+      'error storage a batch of own changes is lost',
+    )
+    await tab.evaluate('events.length = 0; space.close()')
   })
 
   it('a second tab may be refused instead of sharing', async () => {

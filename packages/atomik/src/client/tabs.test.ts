@@ -154,7 +154,7 @@ describe.skipIf(!canRun)('tabs', { timeout: 120_000 }, () => {
     const tab = await tabOf(context, server.url)
     expect(await tab.evaluate(`codeOf(open('${url}', { token: 'wrong' }))`)).toBe('unauthorized')
     await tab.evaluate(`open('${url}', { token: 'right' })`)
-    expect(await status(tab)).toMatchObject({ leads: true, live: true })
+    expect(await status(tab)).toMatchObject({ leads: true, live: true, loaded: true })
     const other = await tabOf(context, server.url)
     expect(await other.evaluate(`codeOf(open('${url}', { token: 'right', isOther: true }))`)).toBe('schema')
     await tab.evaluate('space.close()')

@@ -7,7 +7,7 @@
  *                    changes  2  number of the first, count, rows of each
  *   to a follower    welcome  1  last change taken in, all rows
  *                    rows     2  last change that is in them, rows
- *                    fate     3  saved, confirmed, log number, changes the hub has not confirmed, 1 live + 2 loaded
+ *                    fate     3  saved, confirmed, log number, changes the hub has not confirmed, 1 live + 2 loaded + 4 ready
  *                    refused  4  from, to, code
  *                    forked   5  16 bytes
  *                    fail     6  code, fatal, text
@@ -46,6 +46,7 @@ export interface Fate {
   readonly pending: number
   readonly isLive: boolean
   readonly isLoaded: boolean
+  readonly isReady: boolean
 }
 
 export type FollowerFrame =
@@ -124,14 +125,14 @@ function withRows(type: number, number: number, rows: Uint8Array): Uint8Array {
   return w.finish()
 }
 
-export function encodeFate({ saved, confirmed, lsn, pending, isLive, isLoaded }: Fate): Uint8Array {
+export function encodeFate({ saved, confirmed, lsn, pending, isLive, isLoaded, isReady }: Fate): Uint8Array {
   const w = new Writer()
   w.u8(3)
   w.varint(saved)
   w.varint(confirmed)
   w.varint(lsn)
   w.varint(pending)
-  w.u8((isLive ? 1 : 0) + (isLoaded ? 2 : 0))
+  w.u8((isLive ? 1 : 0) + (isLoaded ? 2 : 0) + (isReady ? 4 : 0))
   return w.finish()
 }
 
@@ -216,6 +217,7 @@ export function decodeForFollower(bytes: Uint8Array, layouts: readonly RowLayout
         pending,
         isLive: (flags & 1) === 1,
         isLoaded: (flags & 2) === 2,
+        isReady: (flags & 4) === 4,
       }
     }
     case 4: {

@@ -57,6 +57,8 @@ export class Follower {
   readonly id: Uint8Array
   /** Log number of the leader's reference. */
   lsn = 0
+  /** As the leader has it. */
+  isLoaded = false
   lastChange = 0
   confirmedChange = 0
   #saved = 0
@@ -255,7 +257,8 @@ export class Follower {
         while (this.#kept.length > 0 && this.#kept[0].change <= this.#saved) this.#kept.shift()
         this.confirmedChange = Math.max(this.confirmedChange, confirmed)
         actions.push({ type: 'saved', change: this.savedChange })
-        if (frame.isLoaded) actions.push({ type: 'caught-up' })
+        this.isLoaded = frame.isLoaded
+        if (frame.isReady) actions.push({ type: 'caught-up' })
         return
       }
       case 'refused':

@@ -91,6 +91,7 @@ class World {
       {
         replica,
         isLoaded: true,
+        isReady: true,
         take: (id, number, delta) => {
           this.#touched.add(delta)
           this.#mustSave = true
@@ -400,7 +401,7 @@ describe('windows on one store', () => {
     })
     const said: string[] = []
     const leader = new Leader(
-      { replica: world.replica, isLoaded: true, take: () => 0 },
+      { replica: world.replica, isLoaded: true, isReady: true, take: () => 0 },
       new Map(),
       (_, bytes) => {
         const frame = decodeForFollower(bytes, schema.layouts)

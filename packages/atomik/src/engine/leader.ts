@@ -27,8 +27,10 @@ import type { RowRef } from './rows.ts'
 /** The replica that is led, and what is around it. */
 export interface Led {
   readonly replica: Replica
-  /** The hub's state is here, or was when the store was written. */
+  /** A state of the hub is here, from now or from the store. */
   readonly isLoaded: boolean
+  /** A program need not wait any longer: that is here, or nobody has answered in time. */
+  readonly isReady: boolean
   /** As `Replica.take`, and then sees to it that it is shown and saved soon. */
   take(id: Uint8Array, number: number, change: Delta): number
 }
@@ -47,6 +49,9 @@ interface Following {
   fate: string
 }
 
+/** A storage that fails and fails is told of often enough. */
+const unheardMax = 16
+
 export class Leader {
   readonly #led: Led
   readonly #taken: ReadonlyMap<string, number>
@@ -54,6 +59,8 @@ export class Leader {
   readonly #before: number
   readonly #send: (peer: number, bytes: Uint8Array) => void
   readonly #following = new Map<string, Following>()
+  /** What nobody was there to hear. */
+  #unheard: Uint8Array[] = []
 
   /** @param taken what the store knew when it was opened: `ReplicaImage.taken` */
   constructor(led: Led, taken: ReadonlyMap<string, number>, send: (peer: number, bytes: Uint8Array) => void) {
@@ -109,6 +116,7 @@ export class Leader {
     following.fate = ''
     this.#send(peer, encodeWelcome(following.taken, encodeRows(this.#allRows(), this.#led.replica)))
     this.tell()
+    for (const bytes of this.#unheard.splice(0)) this.#send(peer, bytes)
   }
 
   *#allRows(): Iterable<RowRef> {
@@ -142,7 +150,7 @@ export class Leader {
 
   /** What is saved, confirmed or live may have changed. */
   tell(): void {
-    const { replica, isLoaded } = this.#led
+    const { replica, isLoaded, isReady } = this.#led
     for (const following of this.#following.values()) {
       const { unconfirmed } = following
       for (const { number, change } of unconfirmed) {
@@ -154,7 +162,7 @@ export class Leader {
       if (following.peer === undefined) continue
       const { saved, confirmed } = following
       const { lsn, pendingChanges: pending, isLive } = replica
-      const fate: Fate = { saved, confirmed, lsn, pending, isLive, isLoaded }
+      const fate: Fate = { saved, confirmed, lsn, pending, isLive, isLoaded, isReady }
       const told = JSON.stringify(fate)
       if (told === following.fate) continue
       following.fate = told
@@ -180,6 +188,12 @@ export class Leader {
   }
 
   #all(bytes: Uint8Array): void {
-    for (const { peer } of this.#following.values()) if (peer !== undefined) this.#send(peer, bytes)
+    let isHeard = false
+    for (const { peer } of this.#following.values()) {
+      if (peer === undefined) continue
+      isHeard = true
+      this.#send(peer, bytes)
+    }
+    if (!isHeard && this.#unheard.length < unheardMax) this.#unheard.push(bytes)
   }
 }
