@@ -250,10 +250,11 @@ export class Client<T extends TablesOf> implements RegionHost {
     return change
   }
 
-  #undo(change: number): number {
+  #undo(change: number, how: 'undo' | 'redo'): number {
     this.#requireOpen()
-    const undoing = this.replica.undo(Date.now(), change)
-    this.#touched.add(this.replica.accumulator)
+    const rows = this.replica.rowsOf(change)
+    const undoing = this.replica[how](Date.now(), change)
+    for (const { table, row } of rows) this.#touched.addRow(table, row)
     this.#schedule()
     return undoing
   }
@@ -501,7 +502,8 @@ export class Client<T extends TablesOf> implements RegionHost {
   #face(schema: Schema): ConnectedSpace<T> {
     const face: Record<string, unknown> = {
       transact: (make: () => void) => this.#transact(make),
-      undo: (change: number) => this.#undo(change),
+      undo: (change: number) => this.#undo(change, 'undo'),
+      redo: (change: number) => this.#undo(change, 'redo'),
       branch: () => this.#branch(),
       status: () => this.#status(),
       stats: () => this.replica.stats,

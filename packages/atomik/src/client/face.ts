@@ -10,6 +10,7 @@ import type { TableOf, TablesOf } from './tables.ts'
 export const reservedTableNames = [
   'transact',
   'undo',
+  'redo',
   'status',
   'stats',
   'on',
@@ -90,8 +91,13 @@ export interface Events {
 export type ConnectedSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableOf<T[Name]> } & {
   /** Makes all changes inside one change: they travel, apply and undo together, or not at all when `make` throws. */
   transact(make: () => void): number
-  /** Undoes one own change whatever came after it. Returns the undoing change. @throws AtomikError `unknown-change` */
+  /**
+   * Undoes one own change whatever came after it. Returns the undoing change; of a change that is undone already the one that did it.
+   * @throws AtomikError `unknown-change`
+   */
   undo(change: number): number
+  /** Brings back an own change that was undone. Returns the change that does so. @throws AtomikError `unknown-change` */
+  redo(change: number): number
   /**
    * Makes a branch: rows to read and change like these, seen by nobody else until `merge`.
    * What others change here shows through meanwhile.

@@ -23,7 +23,7 @@ import { decodeForFollower, deltaOf, encodeChanges, encodeHello, type FollowerFr
 import { bytesAtMost } from './outbox.ts'
 import { Reference } from './reference.ts'
 import type { ReplicaAction, ReplicaEvent, ReplicaStats } from './replica.ts'
-import { type Edit, TouchedRows } from './rows.ts'
+import { type Edit, type RowRef, TouchedRows } from './rows.ts'
 import { UndoLog } from './undo.ts'
 
 export interface FollowerOptions {
@@ -145,8 +145,23 @@ export class Follower {
   }
 
   undo(nowMs: number, change: number): number {
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? this.#invert(nowMs, last) : last
+  }
+
+  redo(nowMs: number, change: number): number {
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? last : this.#invert(nowMs, last)
+  }
+
+  #invert(nowMs: number, change: number): number {
     this.#commit(this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)))
+    this.#undo.tie(change, this.lastChange)
     return this.lastChange
+  }
+
+  rowsOf(change: number): readonly RowRef[] {
+    return this.#undo.rowsOf(change)
   }
 
   accum(nowMs: number, delta: Delta): number {
