@@ -1,6 +1,6 @@
 /**
  * Storage in IndexedDB, for browsers. A write is one transaction with `durability: 'strict'`: it resolves after the browser has asked the disk to
- * sync. Keys are bytes, which IndexedDB orders as we do. Plain IndexedDB, without a wrapper: docs/decisions/0011-durable-clients.md.
+ * sync. Keys are bytes, which IndexedDB orders as we do. Plain IndexedDB, without a wrapper: docs/decisions/0014-durable-clients.md.
  */
 import type { Entry, Put, ReplicaStorage } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
