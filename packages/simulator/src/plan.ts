@@ -65,6 +65,8 @@ export interface Plan {
   readonly seed: number
   /** By replica: it has a disk, and what it reported saved survives the machine. */
   readonly durable: readonly boolean[]
+  /** By replica, copies like their originals: its link keeps order and loses nothing until it is cut, and both ends know. */
+  readonly ordered: readonly boolean[]
   /** Batches without a hub are folded from this many on. */
   readonly unsentBatchesMax: number
   /** All faults end here. */
@@ -99,6 +101,9 @@ export function drawPlan(seed: number): Plan {
   // In a quarter of the runs nobody has a disk, in a quarter all have.
   const durableShare = [0, 0.5, 0.5, 1][random.below(4)]
   const durable = Array.from({ length: replicas }, () => random.next() < durableShare)
+  const links = new SeededRandom(seed ^ 0x6c_69_6e_6b)
+  const orderedShare = [0, 0, 0.5, 1][links.below(4)]
+  const ordered = durable.map(() => links.next() < orderedShare)
   const healAtMs = between(3000, 9000)
   const cells = between(1, 6)
   const items: PlanItem[] = []
@@ -232,11 +237,28 @@ export function drawPlan(seed: number): Plan {
           ...drawChange(random, 1000 + items.length, { cells, upgraded: true }),
         })
     }
+  // Answers come late on a link that keeps order, and behind one change that is on its way about as many follow as a short frame can count.
+  const late = ordered.indexOf(true)
+  if (late >= 0 && links.next() < 0.4) {
+    const atMs = 300 + links.below(healAtMs - 2300)
+    const change = (ms: number) =>
+      items.push({
+        kind: 'change',
+        atMs: atMs + ms,
+        node: late,
+        ...drawChange(links, 9000 + items.length, { cells, upgraded: false }),
+      })
+    items.push({ kind: 'partition', atMs, untilMs: atMs + 1900, node: late, way: 'down' })
+    change(-150)
+    change(5)
+    for (let more = 61 + links.below(6); more > 0; more--) change(60)
+  }
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   return {
     seed,
     durable,
+    ordered,
     unsentBatchesMax: hasCopies || random.next() < 0.5 ? 1024 : between(1, 6),
     healAtMs,
     logBytesMax: [300, 2000, 1 << 20][random.below(3)],

@@ -82,6 +82,8 @@ export class ReplicaNode {
   stranded = 0
   /** Its program knows the fields that were added to the schema. */
   isUpgraded = false
+  /** Its connections keep order. */
+  isOrdered = false
   /** It runs, or ran, as a copy of a machine. */
   isCopy = false
   /** How many were made of it. */
@@ -376,7 +378,7 @@ export class ReplicaNode {
     this.connection = connection
     connection.nodeOpen = true
     this.#note('connected')
-    this.#step({ type: 'open' })
+    this.#step({ type: 'open', isOrdered: connection.isOrdered })
   }
 
   refusedConnection(): void {

@@ -100,7 +100,7 @@ export class Simulation {
       new WallClock(queue, 0),
     )
     for (const [i, isDurable] of this.plan.durable.entries())
-      this.#addReplica(`r${i}`, isDurable ? new VirtualDisk() : undefined)
+      this.#addReplica(`r${i}`, isDurable ? new VirtualDisk() : undefined, this.plan.ordered[i])
     for (const item of this.plan.items) this.#plan(item)
     queue.at(this.plan.healAtMs, () => this.#heal())
     this.#guard(() => {
@@ -180,7 +180,7 @@ export class Simulation {
     })
   }
 
-  #addReplica(name: string, disk: VirtualDisk | undefined): ReplicaNode {
+  #addReplica(name: string, disk: VirtualDisk | undefined, isOrdered: boolean): ReplicaNode {
     const index = this.replicas.length
     const { queue, ledger } = this
     const clock = new WallClock(queue, this.#random.below(4000) - 2000)
@@ -202,6 +202,7 @@ export class Simulation {
       this.plan.seed * 131 + index,
       disk,
     )
+    node.isOrdered = isOrdered
     this.replicas.push(node)
     this.network.addNode()
     this.#repeat(replicaTickMs, () => node.tick())
@@ -219,6 +220,7 @@ export class Simulation {
         id: this.#nextConnection++,
         node: node.index,
         openedAtMs: this.nowMs,
+        isOrdered: node.isOrdered,
         nodeOpen: true,
         hubOpen: true,
         damaged: false,
@@ -226,6 +228,7 @@ export class Simulation {
         arrived: { up: -1, down: -1 },
         waitingBytes: 0,
         congested: false,
+        heldUp: { up: [], down: [] },
       }
       this.#connections.set(connection.id, connection)
       this.hub.accept(connection)
@@ -373,6 +376,7 @@ export class Simulation {
         const copy = this.#addReplica(
           `r${item.node}${"'".repeat(++original.copies)}`,
           snapshot.disk && new VirtualDisk(),
+          original.isOrdered,
         )
         this.#note(copy.name, `wakes up as a copy of r${item.node}`)
         original.isCopy = true

@@ -84,7 +84,7 @@ export function planOf({ seed, replicas, weather, faults }: Scenario): Plan {
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   const durable = Array.from({ length: replicas }, () => false)
-  return { seed, durable, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
+  return { seed, durable, ordered: durable, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
 }
 
 function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[WeatherName]): Iterable<PlanItem> {

@@ -396,6 +396,30 @@ export const bugs: readonly Bug[] = [
     seedsMax: 200,
   },
   {
+    name: 'short-repeat',
+    what: 'a change that is sent again on a connection takes the short form, which names it by 6 bits',
+    edits: [
+      {
+        file: 'engine/outbox.ts',
+        find: '    session.reached = Math.max(session.reached, batch.to)\n',
+        replace: '',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'eager-not-deaf',
+    what: 'the hub reads changes that came behind a greeting although it does not know the position they name rows by',
+    edits: [
+      {
+        file: 'engine/space.ts',
+        find: 'isDeaf: frame.isOrdered && frame.lsn > lsn',
+        replace: 'isDeaf: false',
+      },
+    ],
+    seedsMax: 800,
+  },
+  {
     name: 'upgrade-not-stored',
     what: 'the hub adopts a grown schema in memory and writes the old one',
     edits: [{ file: 'engine/space.ts', find: '    this.#store.adopt(schema)\n', replace: '' }],
