@@ -2,7 +2,7 @@
  * Goal: what `import { connect, table, counter } from 'atomik'` brings into a page stays small. Method: bundled and minified by esbuild as a
  * page would, compressed by brotli at its best; MEASURE=1 prints which file takes how much.
  *
- * The budget is what it takes now, rounded up, and not what it should take: docs/decisions/0012-size.md says why.
+ * The budget is what it takes now, rounded up, and not what it should take: docs/decisions/0013-size.md says why.
  */
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants } from 'node:zlib'
