@@ -11,7 +11,7 @@
  * Each k is the one with the fewest bits; of equals the smaller.
  */
 
-import { getVarint, keepBytes, nonZeroBytes, putVarint, truncated, varintBytes } from './sparse.ts'
+import { getVarint, keepBytes, nonZeroBytes, putVarint, truncated, varintBytes } from './sparse'
 
 /** k of a choice: 0, 2, 3, 5. */
 function kOf(choice: u32): u32 {
