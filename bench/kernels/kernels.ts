@@ -53,6 +53,7 @@ export function ratioBar(
       wanted: `≥ ${least} × ${options.against}`,
       measured: `${ratio.toPrecision(3)} ×${by === 'max' ? ' (best of each)' : ''}`,
       met,
+      margin: ratio / least,
       ...(met || options.reason === undefined ? {} : { reason: options.reason }),
     },
   ]

@@ -235,5 +235,6 @@ function barOf(table: ResultTable): Bar {
     wanted: `below XBZRLE (${formatNumber(bytes('XBZRLE, in C'))} B)`,
     measured: `${formatNumber(bytes('ATOMiK'))} B`,
     met: bytes('ATOMiK') < bytes('XBZRLE, in C'),
+    margin: bytes('XBZRLE, in C') / bytes('ATOMiK'),
   }
 }
