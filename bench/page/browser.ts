@@ -34,7 +34,9 @@ function drawCurves(table: ResultTable, into: HTMLElement): void {
     {
       width: width(),
       height: 340,
-      legend: { markers: { dash: (u, i) => (u.series[i].dash === undefined ? 'solid' : 'dashed') } },
+      legend: {
+        markers: { width: 1, dash: (u, i) => (u.series[i].dash === undefined ? 'solid' : 'dashed') },
+      },
       scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
       axes: [
         {
