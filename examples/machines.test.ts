@@ -126,6 +126,34 @@ describe.skipIf(!canRun).each(['plain', 'react'])('the example %s', { timeout: 6
     }
   })
 
+  it.runIf(example === 'plain')('keeps what was changed without a hub over reloads', async () => {
+    // The page comes, the hub does not: its sockets are closed at once.
+    const alone = await contexts[1].newPage()
+    await b.close()
+    await alone.routeWebSocket(/.*/, socket => socket.close())
+    await alone.goto(`http://127.0.0.1:${hub.port}/`)
+    await eventually(() => partsOf(alone, 'lathe')).toBe('8')
+    await eventually(() => status(alone)).toBe('no hub')
+    await alone.getByRole('button', { name: 'One more part of lathe' }).click()
+    await alone.getByLabel('Note on lathe').fill('kept')
+    await alone.getByLabel('Note on lathe').press('Tab')
+    for (let reload = 0; reload < 2; reload++) {
+      await alone.waitForTimeout(300)
+      await alone.reload()
+      await eventually(() => partsOf(alone, 'lathe')).toBe('9')
+      expect(await alone.getByLabel('Note on lathe').inputValue()).toBe('kept')
+    }
+    expect(await partsOf(a, 'lathe')).toBe('8')
+    await alone.close()
+    b = await contexts[1].newPage()
+    await b.goto(`http://127.0.0.1:${hub.port}/`)
+    for (const page of [a, b]) {
+      await eventually(() => partsOf(page, 'lathe')).toBe('9')
+      await eventually(() => page.getByLabel('Note on lathe').inputValue()).toBe('kept')
+      await eventually(() => status(page)).toBe('saved')
+    }
+  })
+
   it('has nothing to complain of but the hub that was away', () => {
     expect(complaints.filter(text => !/WebSocket|ERR_CONNECTION/.test(text))).toEqual([])
   })

@@ -1,9 +1,11 @@
 /** No framework: stores call back when what they select has changed, and the page does as little as that asks for. */
 import { connect } from 'atomik'
+import { indexedDb } from 'atomik/storage/indexeddb'
 import { rowStore, statusStore, tableStore } from 'atomik/store'
 import { tables } from './schema.ts'
 
-const space = await connect(`ws://${location.host}/machines`, { tables })
+// Kept in the browser: it opens without a hub, and what was changed meanwhile is not lost with the tab.
+const space = await connect(`ws://${location.host}/machines`, { tables, storage: indexedDb() })
 /** Own changes, for undo. */
 const own: number[] = []
 
