@@ -24,12 +24,13 @@ const sections: Readonly<Record<string, () => Promise<{ readonly section: Sectio
   growth: () => import('./growth/growth.ts'),
 }
 
-const usage = `npm run bench -- [--only ${Object.keys(sections).join('|')}]… [--json FILE] [--rounds N] [--quick]
+const usage = `npm run bench -- [--only ${Object.keys(sections).join('|')}[,…]]… [--json FILE] [--rounds N] [--quick]
 
-  --only     one section (may be repeated); without it all
+  --only     these sections, with commas or repeated; without it all
   --json     write results here; sections not run keep what the file holds. A file named results.json gets its tables
              (README.md) and its page with plots (index.html) beside it
   --rounds   interleaved rounds of each case, default 5
+  --render   measures nothing: writes the documents beside FILE again from what it holds
   --quick    every path once on little work: says whether it runs, not how fast`
 
 function fail(message: string): never {
@@ -45,6 +46,7 @@ function readOptions() {
         json: { type: 'string' },
         rounds: { type: 'string' },
         quick: { type: 'boolean', default: false },
+        render: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
@@ -63,8 +65,15 @@ const quick = options.quick
 const rounds = Number(options.rounds ?? (quick ? 1 : 5))
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000)
   fail('--rounds is a whole number from 1 to 1000')
-const chosen = options.only ?? Object.keys(sections)
+const chosen = options.only?.flatMap(names => names.split(',')) ?? Object.keys(sections)
 for (const name of chosen) if (!(name in sections)) fail(`there is no section ${name}`)
+
+if (options.render) {
+  if (options.json === undefined) fail('--render needs --json FILE')
+  const held: ResultsFile = JSON.parse(readFileSync(options.json, 'utf8'))
+  await writeDocuments(held, dirname(resolve(options.json)), resolve(root, 'bench/page'))
+  process.exit(0)
+}
 
 const machine = describeMachine(root)
 console.log(

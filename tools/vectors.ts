@@ -5,6 +5,7 @@ import { formatDigest } from '../spec/vectors/generate-digest.ts'
 import { formatFrames } from '../spec/vectors/generate-frames.ts'
 import { formatCases, operationCases } from '../spec/vectors/generate-operations.ts'
 import { formatRefused } from '../spec/vectors/generate-refused.ts'
+import { formatSparse } from '../spec/vectors/generate-sparse.ts'
 
 const files = {
   'operations.json': formatCases(operationCases()),
@@ -12,6 +13,7 @@ const files = {
   'frames.json': formatFrames(),
   'refused.json': formatRefused(),
   'digest.json': formatDigest(),
+  'sparse.json': formatSparse(),
 }
 for (const [name, text] of Object.entries(files)) {
   writeFileSync(new URL(`../spec/vectors/${name}`, import.meta.url), text)

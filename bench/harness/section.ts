@@ -49,6 +49,8 @@ export interface Bar {
   readonly wanted: string
   readonly measured: string
   readonly met: boolean
+  /** How many times better than asked: 1 is just met. Not there where the promise is no ratio. */
+  readonly margin?: number
   /** Why it was missed, and what would reach it. */
   readonly reason?: string
 }

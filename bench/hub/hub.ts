@@ -181,6 +181,7 @@ function barsOf(table: ResultTable): Bar[] {
     wanted: `≥ ${wanted} ×`,
     measured: `${formatNumber(Number(ratio.toPrecision(3)))} ×`,
     met: ratio >= wanted,
+    margin: ratio / wanted,
   })
   return [
     bar('fan-out a CPU second, beside a bare broadcast', 0.8, of('ATOMiK hub') / of('ws broadcast')),

@@ -166,9 +166,18 @@ AVX2 static size_t encode(const uint64_t *w, size_t n, uint8_t *to, uint32_t (*c
     at = varint(at, count);
     if (count == 0) continue;
     uint64_t all = 0;
-    for (uint32_t i = 0; i < count && all >> 56 == 0; i++) all |= base[found[i]];
+    uint32_t not_zero = 0, pieces = 0;
+    for (uint32_t i = 0; i < count; i++) {
+      __m128i word = _mm_loadl_epi64((const __m128i *)(base + found[i]));
+      uint32_t mask = _mm_movemask_epi8(_mm_cmpeq_epi8(word, _mm_setzero_si128())) ^ 0xffff;
+      all |= base[found[i]];
+      not_zero += __builtin_popcount(mask);
+      pieces += __builtin_popcount(mask & ~(mask << 1));
+    }
     uint32_t width = 8 - __builtin_clzll(all) / 8, ratio = (part - count) / count;
     uint32_t k = ratio == 0 ? 0 : 31 - __builtin_clz(ratio), next = 0;
+    /* The other form, which random words never take, is left out here. */
+    if (4 * (count * width - not_zero) > 3 * pieces) return 0;
     *at++ = k | (width - 1) << 5;
     for (uint32_t i = 0; i < count; i++, at += width) memcpy(at, base + found[i], 8);
     uint64_t pending = 0, filled = 0;

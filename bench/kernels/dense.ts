@@ -45,18 +45,19 @@ export async function foldTable(setting: Setting): Promise<Measured> {
     const threads = await startFoldThreads(shared.memory, 2)
     const [block] = shared.blocks
     const halves = [block.part(0, block.words / 2), block.part(block.words / 2, block.words)]
+    const jobs = Math.ceil((64 * 2 ** 20) / size)
     const cases: Case[] = [
       ours('WebAssembly, vectors', () => simd.memory.fold(simd.blocks[0])),
       ours('WebAssembly, scalar', () => scalar.memory.fold(scalar.blocks[0])),
       ours('plain JavaScript', () => plain.memory.fold(plain.blocks[0])),
       {
         row: 'WebAssembly, two threads',
+        // One job is at least 64 MiB, by the wall: waking a worker is not what is measured.
+        repeats: jobs,
         run(times) {
-          // One job is at least 64 MiB, by the wall: waking a worker is not what is measured.
-          const more = Math.ceil((64 * 2 ** 20) / size)
           const startedAt = performance.now()
-          threads.accumEach(halves, times * more)
-          return (performance.now() - startedAt) / 1000 / more
+          threads.accumEach(halves, times * jobs)
+          return (performance.now() - startedAt) / 1000
         },
       },
     ]
@@ -277,6 +278,7 @@ export async function digestTable(setting: Setting): Promise<Measured> {
             wanted: '≥ 20 GB/s where C reaches 46 GB/s',
             measured: `${fast.median.toPrecision(3)} GB/s where C reaches ${Math.max(0, ...theirs).toPrecision(3)}`,
             met: fast.median >= 20,
+            margin: fast.median / 20,
           },
         ]
   return {

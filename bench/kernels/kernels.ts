@@ -53,6 +53,7 @@ export function ratioBar(
       wanted: `≥ ${least} × ${options.against}`,
       measured: `${ratio.toPrecision(3)} ×${by === 'max' ? ' (best of each)' : ''}`,
       met,
+      margin: ratio / least,
       ...(met || options.reason === undefined ? {} : { reason: options.reason }),
     },
   ]
@@ -67,8 +68,8 @@ export const section: Section = {
       c,
       hasAvx512,
       quick,
-      rounds: quick ? 2 : Math.max(9, 5 * rounds),
-      roundSeconds: quick ? 0.0005 : 0.003,
+      rounds: quick ? 2 : Math.max(9, 3 * rounds),
+      roundSeconds: quick ? 0.0005 : 0.02,
     }
     const tables: ResultTable[] = []
     const bars: Bar[] = []
@@ -91,9 +92,9 @@ export const section: Section = {
     c?.stop()
     return {
       tables,
-      bars,
+      bars: quick ? [] : bars,
       notes: [
-        `${setting.rounds} interleaved rounds of at least ${setting.roundSeconds * 1000} ms for each figure; one operand is counted where several move.`,
+        `${setting.rounds} interleaved rounds of at least ${setting.roundSeconds * 1000} ms for each figure, after a run that is not timed; one operand is counted where several move.`,
         ...(c === undefined
           ? ['No gcc or no x86-64 here: the C rows and the bars against them are missing.']
           : hasAvx512

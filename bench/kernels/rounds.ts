@@ -6,6 +6,8 @@ import type { CBaseline } from './c.ts'
 export interface Case {
   /** The row of the table it fills. */
   readonly row: string
+  /** How often the work is done for each of `times`; 1 when not given. */
+  readonly repeats?: number
   /** Does the work `times` times. @returns seconds */
   run(times: number): number | Promise<number>
 }
@@ -44,21 +46,23 @@ export async function measure(
   const { units, scale, rounds, roundSeconds } = options
   const times: number[] = []
   for (const { run } of cases) {
-    let count = 1
-    await run(1)
-    // Doubling until it is long enough also lets the compiler finish.
-    for (;;) {
-      const seconds = await run(count)
-      if (seconds >= roundSeconds || count >= 2 ** 30) break
-      count *= seconds * 8 < roundSeconds ? 8 : 2
-    }
+    // Until compilers have finished: they replace code in the background, and only for calls that begin after.
+    const warmUntil = performance.now() + 5 * roundSeconds * 1000
+    let seconds = 0
+    for (let calls = 0; calls < 8 || (performance.now() < warmUntil && calls < 1000); calls++)
+      seconds = await run(1)
+    let count = seconds > 0 ? Math.max(1, Math.floor(roundSeconds / seconds / 4)) : 1
+    while ((await run(count)) < roundSeconds && count < 2 ** 30) count *= 2
     times.push(count)
   }
   const rates: number[][] = cases.map(() => [])
   for (let round = 0; round < rounds; round++)
     for (const index of orderOf(cases.length, round)) {
-      const seconds = await cases[index].run(times[index])
-      rates[index].push((units * times[index] * scale) / seconds)
+      const { run, repeats = 1 } = cases[index]
+      // Not timed: brings back to the caches what the case before has pushed out, or a case of few runs would pay most for it.
+      await run(1)
+      const seconds = await run(times[index])
+      rates[index].push((units * repeats * times[index] * scale) / seconds)
     }
   return new Map(cases.map(({ row }, index) => [row, figureOf(rates[index])]))
 }

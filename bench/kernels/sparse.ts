@@ -290,6 +290,7 @@ export async function sparseTables(setting: Setting): Promise<Measured> {
       wanted: '≤ 1.05 × the entropy bound, below XBZRLE, lz4 and zstd -1',
       measured: `${(encoded / bound).toFixed(4)} × the bound; ${[...others].map(([who, n]) => (n === undefined ? `${who} is not here` : `${who} ${(n / encoded).toFixed(2)} × ours`)).join(', ')}`,
       met: encoded <= 1.05 * bound && [...others.values()].every(n => n === undefined || encoded < n),
+      margin: Math.min(1.05 * bound, ...[...others.values()].flatMap(n => n ?? [])) / encoded,
     })
   }
   return {

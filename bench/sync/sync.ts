@@ -201,13 +201,15 @@ function barsOf(tables: readonly ResultTable[]): Bar[] {
       wanted: `≥ ${wanted} ×`,
       measured: `${formatNumber(got)} ×`,
       met: got >= wanted,
+      margin: got / wanted,
     })
   const atMost = (name: string, wanted: number, got: number, unit: string) =>
     bars.push({
       name,
-      wanted: `≤ ${formatNumber(wanted)} ${unit}`,
-      measured: `${formatNumber(got)} ${unit}`,
+      wanted: `≤ ${formatNumber(wanted)} ${unit}`.trim(),
+      measured: `${formatNumber(got)} ${unit}`.trim(),
       met: got <= wanted,
+      margin: wanted / got,
     })
   atLeast('register storm beside json-joy', 5, rate('ATOMiK') / rate('json-joy'))
   atLeast('register storm beside Colyseus', 2, rate('ATOMiK') / rate('Colyseus'))
@@ -224,6 +226,7 @@ function barsOf(tables: readonly ResultTable[]): Bar[] {
       wanted: `below ${formatNumber(least)} B (${best.name})`,
       measured: `${formatNumber(ours)} B`,
       met: ours < least,
+      margin: least / ours,
     })
     if (id === 'counters') continue
     atMost(`${table.title.toLowerCase()}, round trips`, 1, cell(tables, id, 'ATOMiK', 1), '')
@@ -234,6 +237,7 @@ function barsOf(tables: readonly ResultTable[]): Bar[] {
     wanted: `equal to that after 10⁴ (${formatNumber(early)} B)`,
     measured: `${formatNumber(late)} B`,
     met: late <= early,
+    margin: early / late,
   })
   atMost('load after 10⁶ writes', 5, cell(tables, 'growth', 'ATOMiK', 4), 'ms')
   return bars

@@ -1,6 +1,6 @@
 /** Reads a delta as vectors name its rows: what a test, or another implementation's test, does with codec.json. */
 import type { RowLayout } from '../../packages/atomik/src/algebra/index.ts'
-import { Schema } from '../../packages/atomik/src/schema/index.ts'
+import { decodeSchema } from '../../packages/atomik/src/schema/index.ts'
 import {
   type DecodedDelta,
   decodeDelta,
@@ -32,7 +32,7 @@ export function directoryFor(known: readonly (readonly string[])[], naming: Nami
 }
 
 export function layoutsOf(schema: string): readonly RowLayout[] {
-  return Schema.decode(encodeUtf8(schema)).layouts
+  return decodeSchema(encodeUtf8(schema)).layouts
 }
 
 /** @throws AtomikError */

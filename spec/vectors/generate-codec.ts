@@ -4,7 +4,7 @@
  */
 import { Delta, type RowLayout, WordKind } from '../../packages/atomik/src/algebra/index.ts'
 import { SeededRandom } from '../../packages/atomik/src/engine/random.ts'
-import { Schema } from '../../packages/atomik/src/schema/index.ts'
+import { decodeSchema } from '../../packages/atomik/src/schema/index.ts'
 import {
   encodeDelta,
   encodeUtf8,
@@ -146,7 +146,7 @@ export function codecVectors() {
     'x'.repeat(128),
   ].map(text => ({ text, bytes: write(w => w.text(text)) }))
 
-  const schema = (text: string) => Schema.decode(encodeUtf8(text))
+  const schema = (text: string) => decodeSchema(encodeUtf8(text))
   const deltas: DeltaCase[] = []
   const add = (
     name: string,

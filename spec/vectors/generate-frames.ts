@@ -74,7 +74,7 @@ const safeMax = Number.MAX_SAFE_INTEGER
 const body = parseBytes('000101020201000341544c260102')
 
 export const frameCases: readonly { name: string; frames: readonly Frame[] }[] = [
-  { name: 'hello', frames: [{ type: 'hello', version: 2 }] },
+  { name: 'hello', frames: [{ type: 'hello', version: 3 }] },
   { name: 'auth', frames: [{ type: 'auth', token: 'open sesame' }] },
   { name: 'auth, empty', frames: [{ type: 'auth', token: '' }] },
   { name: 'auth, longest', frames: [{ type: 'auth', token: 't'.repeat(limits.tokenBytesMax) }] },
@@ -88,6 +88,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('airports(departures:counter)\n'),
         epoch: none,
         lsn: 0,
+        stampBaseMs: 0,
         isOrdered: false,
         claims: [{ incarnation: incarnation(1), sequence: 0, label: halves('0x7867564534231201') }],
       },
@@ -103,6 +104,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('c(n:counter)\n'),
         epoch: halves('0xfedcba9876543210'),
         lsn: 123_456,
+        stampBaseMs: 1_764_000_000_000,
         isOrdered: true,
         claims: [
           { incarnation: incarnation(1), sequence: 42, label: halves('0x123456789abcdef') },
@@ -263,7 +265,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
   {
     name: 'a client begins',
     frames: [
-      { type: 'hello', version: 2 },
+      { type: 'hello', version: 3 },
       { type: 'auth', token: 'open sesame' },
       {
         type: 'subscribe',
@@ -272,6 +274,7 @@ export const frameCases: readonly { name: string; frames: readonly Frame[] }[] =
         schema: encodeUtf8('airports(departures:counter)\n'),
         epoch: none,
         lsn: 0,
+        stampBaseMs: 0,
         isOrdered: false,
         claims: [{ incarnation: incarnation(1), sequence: 0, label: halves('0x7867564534231201') }],
       },

@@ -141,9 +141,9 @@ up('a welcome from a client', '10', 'malformed', 0)
 up('hello with another magic', '01 41544d4c 01', 'malformed', 0)
 up('hello cut', '01 4154', 'truncated', 1)
 up('hello of version 0', '01 41544d4b 00', 'version', 0)
-up('hello of version 1', '01 41544d4b 01', 'version', 0)
-up('hello of version 3', '01 41544d4b 03', 'version', 0)
-up('hello of version 3, then what only it knows', '01 41544d4b 03 ffff', 'version', 0)
+up('hello of version 2', '01 41544d4b 02', 'version', 0)
+up('hello of version 4', '01 41544d4b 04', 'version', 0)
+up('hello of version 4, then what only it knows', '01 41544d4b 04 ffff', 'version', 0)
 up('token of 4,097 bytes', '02 8120', 'oversized', 1)
 up('token cut', '02 05 6162', 'truncated', 2)
 up('token not UTF-8', '02 01 ff', 'malformed', 1)
@@ -152,14 +152,15 @@ up('subscribe to a name with NUL', '03 01 03 610062', 'malformed', 0)
 up('subscribe to a name of 121 bytes', '03 01 79', 'oversized', 2)
 up('schema of 65,537 bytes', '03 01 0161 818004', 'oversized', 4)
 up('subscribe cut in the epoch', '03 01 0161 00 00000000', 'truncated', 5)
-up('ordered is 2', '03 01 0161 00 0000000000000000 00 02 00', 'malformed', 14)
-up('65 incarnations', '03 01 0161 00 0000000000000000 00 00 41', 'oversized', 15)
-up('incarnation cut', '03 01 0161 00 0000000000000000 00 00 01 00000000', 'truncated', 16)
+up('stamp base of 49 bits', '03 01 0161 00 0000000000000000 00 80808080808040 00 00', 'oversized', 14)
+up('ordered is 2', '03 01 0161 00 0000000000000000 00 00 02 00', 'malformed', 15)
+up('65 incarnations', '03 01 0161 00 0000000000000000 00 00 00 41', 'oversized', 16)
+up('incarnation cut', '03 01 0161 00 0000000000000000 00 00 00 01 00000000', 'truncated', 17)
 up(
   'one incarnation twice',
-  `03 01 0161 00 0000000000000000 00 00 02 ${'11'.repeat(16)} 00 ${'00'.repeat(8)} ${'11'.repeat(16)} 00 ${'00'.repeat(8)}`,
+  `03 01 0161 00 0000000000000000 00 00 00 02 ${'11'.repeat(16)} 00 ${'00'.repeat(8)} ${'11'.repeat(16)} 00 ${'00'.repeat(8)}`,
   'malformed',
-  41,
+  42,
 )
 up('batch of no changes', '04 00 00 00 00', 'malformed', 0)
 up('batch under alias 64', '04 8001', 'oversized', 1)

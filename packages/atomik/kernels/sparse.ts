@@ -1,16 +1,20 @@
 /**
- * Sparse blocks: lengths of the runs of zero words, Rice-coded, beside the words that are not zero.
+ * Sparse blocks: lengths of the runs of zero words, Rice-coded, beside the words that are not zero; or the same by bytes.
  *
  *   encoding  varint words, then for each 65,536 words (the last part may be short):
- *   part      varint count of non-zero words; when it is not 0:
+ *   part      varint count of non-zero words; when it is not 0 the byte form (sparse-bytes.ts) or:
  *             byte    k | (width − 1) << 5
  *             words   count × width bytes, least significant first: `width` is the fewest that hold each of them
  *             runs    for each word the zeros before it, as Rice code: ⌊zeros / 2^k⌋ 0-bits, a 1-bit, the k low bits;
  *                     bits fill bytes from the least significant; the last byte is padded with 0-bits
  *
  * k = ⌊log₂((n − count) / count)⌋ for n words in the part, at least 0: within 0.05 bits of the best for random positions, and a plain
- * bitmap when every second word has changed. One block has one encoding, and `apply` refuses every other.
+ * bitmap when every second word has changed. The byte form is taken when it will be shorter as far as sums tell: when four times
+ * the zero bytes among those of `words` are more than three times the runs of other bytes in them, each word by itself (8 bits
+ * won for a zero byte, about 6 paid for a run). One block has one encoding, and `apply` refuses every other.
  */
+
+import { applyBytes, fitsBytes, putBytes } from './sparse-bytes'
 
 export const partWords: u32 = 65_536
 
@@ -37,9 +41,21 @@ export function encode(from: usize, words: u32, to: usize, capacity: usize, scra
     if (count === 0) continue
     const indexesEnd = scratch + ((<usize>count) << 1)
     let all: u64 = 0
-    for (let index = scratch; index < indexesEnd && all >> 56 === 0; index += 2)
-      all |= load<u64>(base + ((<usize>load<u16>(index)) << 3))
+    let bytes: u32 = 0
+    let pieces: u32 = 0
+    for (let index = scratch; index < indexesEnd; index += 2) {
+      const word = base + ((<usize>load<u16>(index)) << 3)
+      all |= load<u64>(word)
+      const mask = nonZeroBytesAt(word)
+      bytes += popcnt<u32>(mask)
+      pieces += popcnt<u32>(mask & ~(mask << 1))
+    }
     const width: u32 = 8 - (<u32>clz<u64>(all) >> 3)
+    if (fitsBytes(count * width - bytes, pieces)) {
+      at = putBytes(base, part, at, limit, scratch)
+      if (at === 0) return -1
+      continue
+    }
     const k = riceBits(part, count)
     const bits = count * (k + 1) + ((part - count) >> k)
     if (at + 1 + <usize>(count * width) + ((bits + 7) >> 3) + 8 > limit) return -1
@@ -54,7 +70,26 @@ export function encode(from: usize, words: u32, to: usize, capacity: usize, scra
   return <i32>(at - to)
 }
 
-function putVarint(at: usize, value: u32): usize {
+/** A bit for each of the 8 bytes at `at` that is not 0. */
+function nonZeroBytesAt(at: usize): u32 {
+  if (ASC_FEATURE_SIMD) return i8x16.bitmask(i8x16.eq(v128.load64_zero(at), i64x2.splat(0))) ^ 0xffff
+  return nonZeroBytes(load<u64>(at))
+}
+
+export function nonZeroBytes(word: u64): u32 {
+  word |= word >> 4
+  word |= word >> 2
+  word |= word >> 1
+  // The lowest bit of each byte, all moved to the top one.
+  return <u32>(((word & (~(<u64>0) / 255)) * 0x0102_0408_1020_4080) >> 56)
+}
+
+/** All bits of the lowest `bytes` bytes, 1 to 8. */
+export function keepBytes(bytes: u32): u64 {
+  return ~(<u64>0) >> (64 - ((<u64>bytes) << 3))
+}
+
+export function putVarint(at: usize, value: u32): usize {
   while (value >= 0x80) {
     store<u8>(at++, value | 0x80)
     value >>= 7
@@ -63,16 +98,36 @@ function putVarint(at: usize, value: u32): usize {
   return at + 1
 }
 
+/** Changed words in a page of 512 above which the next is looked at without guessing. */
+const denseMin: usize = 1
+
 /** Writes the indexes of all words that are not zero as 16 bits each. @returns how many */
 function collect(at: usize, words: u32, indexes: usize): u32 {
   let to = indexes
   let i: u32 = 0
   if (ASC_FEATURE_SIMD) {
     const unrolled = words & ~31
+    let isDense = false
     while (i < unrolled) {
       // Brings the translation of a page two pages before it is needed.
       if (i + 1536 <= words) load<u8>(at, 8192)
       const pageEnd = min<u32>(i + 512, unrolled)
+      const before = to
+      // Where many words have changed nobody can guess which: one of sixteen is written without a branch, and counted if it is there.
+      if (isDense)
+        while (i < pageEnd) {
+          let changed = changedOf16(at)
+          store<u16>(to, i + ctz<u32>(changed))
+          to += (<usize>(changed !== 0)) << 1
+          changed &= changed - 1
+          while (changed !== 0) {
+            store<u16>(to, i + ctz<u32>(changed))
+            to += 2
+            changed &= changed - 1
+          }
+          at += 128
+          i += 16
+        }
       while (i < pageEnd) {
         if (v128.any_true(v128.or(any8(at), any8(at + 128)))) {
           let changed = changedOf16(at) | (changedOf16(at + 128) << 16)
@@ -85,6 +140,7 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
         at += 256
         i += 32
       }
+      isDense = to - before > 2 * denseMin
     }
   } else {
     const unrolled = words & ~3
@@ -169,17 +225,17 @@ function putRuns(at: usize, indexes: usize, indexesEnd: usize, k: u32): usize {
 }
 
 /**
- * `to ⊕=` the block encoded in the `bytes` bytes at `from`; 8 readable bytes follow them.
+ * `to ⊕=` the block encoded in the `bytes` bytes at `from`; 8 readable bytes follow them. `scratch`: 32 bytes.
  * @returns −1, or the offset of the first byte that is wrong (`bytes` when they end too early); then nothing has changed
  */
-export function apply(to: usize, words: u32, from: usize, bytes: u32): i32 {
-  const wrong = applyUpTo(to, words, from, bytes)
+export function apply(to: usize, words: u32, from: usize, bytes: u32, scratch: usize): i32 {
+  const wrong = applyUpTo(to, words, from, bytes, scratch)
   // Applied once more up to the same place, the words before it cancel.
-  if (wrong >= 0) applyUpTo(to, words, from, bytes)
+  if (wrong >= 0) applyUpTo(to, words, from, bytes, scratch)
   return wrong
 }
 
-function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
+function applyUpTo(to: usize, words: u32, from: usize, bytes: u32, scratch: usize): i32 {
   const end = from + bytes
   const first = getVarint(from, end)
   if (first < 0) return first === truncated ? bytes : 0
@@ -196,7 +252,13 @@ function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
     if (count === 0) continue
     if (at === end) return bytes
     const head = <u32>load<u8>(at)
-    const k = head & 31
+    if ((head & 16) !== 0) {
+      const next = applyBytes(base, part, count, at + 1, end, head, scratch)
+      if (next < 0) return <i32>(<usize>-next - from)
+      at = <usize>next
+      continue
+    }
+    const k = head & 15
     const width = (head >> 5) + 1
     if (k !== riceBits(part, count)) return <i32>(at - from)
     const headAt = at
@@ -204,9 +266,12 @@ function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
     if (end - at < <usize>(count * width)) return bytes
     const runs = at + count * width
     const bitsEnd = (<u64>(end - runs)) << 3
-    const keep: u64 = ~(<u64>0) >> (64 - (width << 3))
+    const keep = keepBytes(width)
     const mask: u64 = ((<u64>1) << k) - 1
     let all: u64 = 0
+    let nonZero: u32 = 0
+    let pieces: u32 = 0
+    const inWord = ((<u32>1) << width) - 1
     let bit: u64 = 0
     let index: u32 = 0
     for (let i: u32 = 0; i < count; i++) {
@@ -230,12 +295,16 @@ function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
       const word = load<u64>(at) & keep
       if (word === 0) return <i32>(at - from)
       all |= word
+      const bytesMask = nonZeroBytesAt(at) & inWord
+      nonZero += popcnt<u32>(bytesMask)
+      pieces += popcnt<u32>(bytesMask & ~(bytesMask << 1))
       const target = base + ((<usize>index) << 3)
       store<u64>(target, load<u64>(target) ^ word)
       at += width
       index++
     }
-    if (all >> ((width - 1) << 3) === 0) return <i32>(headAt - from)
+    if (all >> ((width - 1) << 3) === 0 || fitsBytes(count * width - nonZero, pieces))
+      return <i32>(headAt - from)
     if ((bit & 7) !== 0 && <u32>load<u8>(runs + <usize>(bit >> 3)) >> <u32>(bit & 7) !== 0)
       return <i32>(runs - from + <usize>(bit >> 3))
     at = runs + <usize>((bit + 7) >> 3)
@@ -243,10 +312,10 @@ function applyUpTo(to: usize, words: u32, from: usize, bytes: u32): i32 {
   return at === end ? -1 : <i32>(at - from)
 }
 
-const truncated: i64 = -2
+export const truncated: i64 = -2
 
 /** @returns the number, −1 when it is not the shortest or above 32 bits, `truncated` when the bytes end */
-function getVarint(at: usize, end: usize): i64 {
+export function getVarint(at: usize, end: usize): i64 {
   let value: u64 = 0
   for (let shift: u64 = 0; shift < 35; shift += 7) {
     if (at === end) return truncated
@@ -257,7 +326,7 @@ function getVarint(at: usize, end: usize): i64 {
   return -1
 }
 
-function varintBytes(value: u32): u32 {
+export function varintBytes(value: u32): u32 {
   let bytes: u32 = 1
   while (value >= 0x80) {
     value >>= 7

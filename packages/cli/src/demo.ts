@@ -2,16 +2,26 @@
 import { AtomikContext } from 'atomik'
 import { Command } from 'commander'
 import { colors as pc } from './colors.ts'
+import { listenForKeys } from './keys.ts'
 import { wholeNumber } from './options.ts'
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description('the algebra, step by step')
-    .option('--delay <ms>', 'pause between steps', wholeNumber(0, 10_000), 0)
-    .action(async ({ delay }: { delay: number }) => {
-      for (const step of steps()) {
-        process.stdout.write(step)
-        if (delay > 0) await new Promise(resolve => setTimeout(resolve, delay))
+    .option('--delay <ms>', 'pause between steps, instead of a key', wholeNumber(0, 10_000), 0)
+    .option('--all', 'all steps at once; so also when the output is no terminal')
+    .action(async ({ delay, all }: { delay: number; all?: true }) => {
+      const isByKey = delay === 0 && all === undefined && process.stdin.isTTY && process.stdout.isTTY
+      const keys = isByKey ? listenForKeys() : undefined
+      if (isByKey) process.stdout.write(pc.dim('Any key goes on, q leaves.\n\n'))
+      try {
+        for (const step of steps()) {
+          process.stdout.write(step)
+          if (delay > 0) await new Promise(resolve => setTimeout(resolve, delay))
+          if (keys !== undefined && step.trim() !== '' && (await keys.next()) === 'quit') return
+        }
+      } finally {
+        keys?.done()
       }
     })
 }

@@ -9,7 +9,11 @@ export interface SpaceDescription {
   readonly lsn: number
   readonly readers: number
   readonly rows: Readonly<Record<string, number>>
-  readonly stats: Readonly<Record<string, number>>
+  readonly stats: Readonly<Record<string, number>> & { readonly commits: number }
+  /** Time spent on all commits so far. */
+  readonly commitSeconds: number
+  /** Log kept in memory. */
+  readonly logBytes: number
   readonly connections: readonly ConnectionDescription[]
 }
 

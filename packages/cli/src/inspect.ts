@@ -1,6 +1,6 @@
 /** `atomik inspect`: looks into a space on a hub, a store on disk, or a frame. Changes nothing. */
 import { existsSync } from 'node:fs'
-import { AtomikError, connect, Schema, type TableSchema } from 'atomik'
+import { AtomikError, connect, decodeSchema, type TableSchema } from 'atomik'
 import { formatIncarnation, listSpaces, loadSpace } from 'atomik/engine'
 import { LmdbStorage } from 'atomik/storage/lmdb'
 import { type DownlinkFrame, decodeDownlink, decodeUplink, encodeUtf8, type UplinkFrame } from 'atomik/wire'
@@ -62,7 +62,7 @@ async function inspectSpace(url: string, options: { json?: boolean; token?: stri
       'unknown-space',
       `there is no space ${name}; the hub has ${spaces.map(s => s.name).join(', ') || 'none'}`,
     )
-  const schema = Schema.decode(encodeUtf8(found.schema))
+  const schema = decodeSchema(encodeUtf8(found.schema))
   const tables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]])) as Record<
     string,
     TableSchema

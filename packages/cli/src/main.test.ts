@@ -3,7 +3,7 @@
  * command in processes of its own, exactly as a person runs it; figures read from its JSON.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -179,12 +179,46 @@ describe('atomik serve', () => {
   }, 60_000)
 })
 
+/** The command on a terminal of its own, by script(1) of util-linux. */
+function inTerminal(command: string) {
+  const child = spawn(
+    'script',
+    ['-qec', `stty rows 40 cols 150; exec ${process.execPath} ${main} ${command}`, '/dev/null'],
+    {
+      env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
+    },
+  )
+  let out = ''
+  child.stdout.on('data', (bytes: Buffer) => {
+    out += bytes.toString()
+  })
+  return {
+    text: () => out,
+    press: (keys: string) => child.stdin.write(keys),
+    says: async (what: RegExp) => await expect.poll(() => out, { timeout: 20_000 }).toMatch(what),
+    left: new Promise<number | null>(resolve => child.on('close', resolve)),
+  }
+}
+
 describe('the other commands', () => {
   it('demo computes the introductory example', async () => {
     const { code, out } = await atomik('demo')
     expect(code).toBe(0)
     expect(out).toContain('READ = 0xCA0145BE')
     expect(out).toContain('READ = 0xCA01BABE')
+  })
+  it.skipIf(!existsSync('/usr/bin/script'))('demo goes on at each key, on a terminal', async () => {
+    const terminal = inTerminal('demo')
+    await terminal.says(/Any key goes on/)
+    terminal.press(' ')
+    await terminal.says(/LOAD {2}0xCAFEBABE/)
+    await new Promise(resolve => setTimeout(resolve, 300))
+    expect(terminal.text()).not.toContain('ACCUM')
+    terminal.press('\r')
+    await terminal.says(/ACCUM 0x0000FF00/)
+    terminal.press('q')
+    expect(await terminal.left).toBe(0)
+    expect(terminal.text()).not.toContain('SWAP')
   })
   it('bench prints figures and the plain way beside them', async () => {
     const { code, out } = await atomik('bench', '--rounds', '3', '--json')
@@ -258,6 +292,21 @@ describe('atomik top', () => {
     expect(out).toMatch(/^atomik top {2}http:\S+ {2}1 spaces, 1 connections$/m)
     expect(out).toMatch(/^fleet {2,}\d+ {2,}0 .* 5 {2,}1 {2,}\d+ {2,}0 B/m)
     expect(out).toMatch(/^\d+ {2,}fleet {2,}\d+/m)
+  })
+
+  it.skipIf(!existsSync('/usr/bin/script'))('sorts by key and leaves at q, on a terminal', async () => {
+    const hub = await Hub.start({ port: 0 })
+    const space = await connect(`ws://127.0.0.1:${hub.port}/fleet`, {
+      tables: { cells: table({ hits: counter() }) },
+    })
+    const terminal = inTerminal(`top http://127.0.0.1:${hub.port} --interval 100`)
+    await terminal.says(/now by sent/)
+    terminal.press('s')
+    await terminal.says(/now by received/)
+    terminal.press('q')
+    expect(await terminal.left).toBe(0)
+    await space.close()
+    await hub.stop()
   })
 
   it('says in one line what is wrong', async () => {

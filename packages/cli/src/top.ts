@@ -4,11 +4,26 @@ import Table from 'cli-table3'
 import { Command, Option } from 'commander'
 import { createLogUpdate } from 'log-update'
 import { colors as pc } from './colors.ts'
-import { describeHub, type SpaceDescription } from './hub-client.ts'
+import { type ConnectionDescription, describeHub, type SpaceDescription } from './hub-client.ts'
+import { listenForKeys } from './keys.ts'
 import { wholeNumber } from './options.ts'
 
 /** Rates shown as bars: the last so many samples. */
 const barSamples = 30
+
+/** What clients can be sorted by, most first. */
+const orders = ['sent', 'received', 'behind', 'backlog'] as const
+type Order = (typeof orders)[number]
+interface Client {
+  readonly space: SpaceDescription
+  readonly connection: ConnectionDescription
+}
+const ranks: Readonly<Record<Order, (client: Client) => number>> = {
+  sent: ({ connection }) => connection.sentBytes,
+  received: ({ connection }) => connection.receivedBytes,
+  behind: ({ space, connection }) => space.lsn - connection.lsn,
+  backlog: ({ connection }) => connection.backlogBytes,
+}
 
 export interface TopSample {
   /** Milliseconds of a clock that only goes forward. */
@@ -28,33 +43,35 @@ export function topCommand(): Command {
         at: performance.now(),
         spaces: await describeHub(url, options.token),
       })
-      const pause = () => new Promise(resolve => setTimeout(resolve, options.interval))
       const samples = [await look()]
       if (options.once || process.stdout.isTTY !== true) {
-        await pause()
+        await new Promise(resolve => setTimeout(resolve, options.interval))
         samples.push(await look())
         process.stdout.write(`${renderTop(url, samples)}\n`)
         return
       }
       const screen = createLogUpdate(process.stdout)
-      const stop = listenForQuit()
-      while (!stop.asked) {
-        screen(`${renderTop(url, samples, process.stdout.rows)}\n${pc.dim('q quits')}`)
-        await Promise.race([pause(), stop.wait])
-        if (stop.asked) break
-        try {
-          samples.push(await look())
-        } catch (error) {
-          // A hub that was restarted is back in a moment; a wrong token will not become right.
-          if (!(error instanceof AtomikError) || error.code !== 'network') {
-            stop.done()
-            throw error
+      const keys = listenForKeys()
+      let order = 0
+      try {
+        for (let key: string | undefined; key !== 'quit'; ) {
+          if (key === 's') order = (order + 1) % orders.length
+          const report = renderTop(url, samples, { rows: process.stdout.rows, order: orders[order] })
+          screen(`${report}\n${pc.dim(`q quits · s sorts clients, now by ${orders[order]}`)}`)
+          key = await keys.next(options.interval)
+          if (key !== undefined) continue
+          try {
+            samples.push(await look())
+          } catch (error) {
+            // A hub that was restarted is back in a moment; a wrong token will not become right.
+            if (!(error instanceof AtomikError) || error.code !== 'network') throw error
           }
+          if (samples.length > barSamples + 1) samples.shift()
         }
-        if (samples.length > barSamples + 1) samples.shift()
+      } finally {
+        screen.done()
+        keys.done()
       }
-      screen.done()
-      stop.done()
     })
 }
 
@@ -62,7 +79,7 @@ export function topCommand(): Command {
 export function renderTop(
   url: string,
   samples: readonly TopSample[],
-  rows = Number.POSITIVE_INFINITY,
+  { rows = Number.POSITIVE_INFINITY, order = 'sent' }: { rows?: number; order?: Order } = {},
 ): string {
   const now = samples[samples.length - 1]
   const before = samples[samples.length - 2]
@@ -74,6 +91,8 @@ export function renderTop(
     'version',
     'batches/s',
     'last looks',
+    'commit',
+    'log',
     'rows',
     'connected',
     'most behind',
@@ -87,6 +106,8 @@ export function renderTop(
       count(space.lsn),
       rate(find(before, space.name)?.lsn, space.lsn, before, now),
       bars(rates(samples, sample => find(sample, space.name)?.lsn)),
+      commitTime(find(before, space.name), space),
+      bytes(space.logBytes),
       count(Object.values(space.rows).reduce((a, b) => a + b, 0)),
       count(space.readers),
       lag > 0 ? pc.yellow(count(lag)) : '0',
@@ -107,7 +128,7 @@ export function renderTop(
   ])
   const connections = now.spaces
     .flatMap(space => space.connections.map(connection => ({ space, connection })))
-    .sort((a, b) => b.connection.sentBytes - a.connection.sentBytes)
+    .sort((a, b) => ranks[order](b) - ranks[order](a))
   // Header, blank line, the table's own head, the line about those left out, the prompt.
   const room = Math.max(1, rows - lines.length - 6)
   for (const { space, connection } of connections.slice(0, room)) {
@@ -167,6 +188,13 @@ function rate(
   return format(((to - from) * 1000) / (now.at - before.at))
 }
 
+/** The mean commit between two looks. */
+function commitTime(before: SpaceDescription | undefined, now: SpaceDescription): string {
+  const commits = now.stats.commits - (before?.stats.commits ?? now.stats.commits)
+  if (before === undefined || commits <= 0) return '–'
+  return `${((1000 * (now.commitSeconds - before.commitSeconds)) / commits).toFixed(1)} ms`
+}
+
 function rates(samples: readonly TopSample[], value: (sample: TopSample) => number | undefined): number[] {
   return samples.slice(1).map((sample, i) => {
     const [from, to] = [value(samples[i]), value(sample)]
@@ -181,38 +209,4 @@ function bars(values: readonly number[]): string {
   return values
     .map(value => (value === 0 ? ' ' : ('▁▂▃▄▅▆▇█'[Math.ceil((value / most) * 8) - 1] ?? '▁')))
     .join('')
-}
-
-/** Raw keys while the screen is ours: q, escape and control-C end it. */
-function listenForQuit(): { readonly asked: boolean; readonly wait: Promise<void>; done(): void } {
-  let asked = false
-  let settle = () => {}
-  const wait = new Promise<void>(resolve => {
-    settle = resolve
-  })
-  const quit = () => {
-    asked = true
-    settle()
-  }
-  const onKey = (key: Buffer) => {
-    if (key.includes('q') || key[0] === 3 || (key[0] === 27 && key.length === 1)) quit()
-  }
-  const { stdin } = process
-  if (stdin.isTTY) {
-    stdin.setRawMode(true)
-    stdin.on('data', onKey)
-  }
-  process.once('SIGINT', quit)
-  process.once('SIGTERM', quit)
-  return {
-    get asked() {
-      return asked
-    },
-    wait,
-    done() {
-      if (stdin.isTTY) stdin.setRawMode(false)
-      stdin.off('data', onKey)
-      stdin.pause()
-    },
-  }
 }

@@ -54,7 +54,7 @@ const noted = (round: number, what: 'made' | 'saved') => {
 it(`${kills} times SIGKILL on a client with a store: what was saved is there, once`, async () => {
   mkdirSync(notes)
   const random = new SeededRandom(1)
-  const hub = await Hub.start({ store: join(folder, 'hub') })
+  const hub = await Hub.start({ port: 0, store: join(folder, 'hub') })
   const url = `ws://127.0.0.1:${hub.port}/load`
   const complaints: string[] = []
   let offline = 0

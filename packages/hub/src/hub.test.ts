@@ -81,6 +81,7 @@ function greeting(options: { schema?: Uint8Array; token?: string; incarnation?: 
     schema: options.schema ?? schema.encode(),
     epoch: { low: 0, high: 0 },
     lsn: 0,
+    stampBaseMs: 0,
     claims: [
       {
         incarnation: new Uint8Array(16).fill(options.incarnation ?? 1),

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { AtomikError, type ErrorCode, limits, Schema } from 'atomik'
+import { AtomikError, decodeSchema, type ErrorCode, limits, type Schema } from 'atomik'
 import { MemoryStorage } from 'atomik/adapters'
 import { inspectSpace, listSpaces, type Storage } from 'atomik/engine'
 import { checkStore, LmdbStorage } from 'atomik/storage/lmdb'
@@ -52,6 +52,8 @@ const congestedBytes = 256 * 1024
 /** Time a connection has to introduce itself. */
 const greetingMs = 5000
 const tickMs = 100
+/** Frames kept while it is found out who sent them; what is beyond comes again. */
+const waitingMax = 64
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
@@ -65,6 +67,8 @@ interface Client extends Peer {
   /** As whom it subscribed. */
   principal: Principal | undefined
   greeted: boolean
+  /** What came behind the subscription while it is being found out who that is. */
+  waiting: UplinkFrame[] | undefined
   congested: boolean
 }
 
@@ -242,6 +246,7 @@ export class Hub {
       token: undefined,
       principal: undefined,
       greeted: false,
+      waiting: undefined,
       congested: false,
       send: bytes => this.#send(client, bytes),
       close: (code, reason) => socket.close(code, reason),
@@ -279,17 +284,20 @@ export class Hub {
     else if (!client.greeted) throw new AtomikError('malformed', `a ${frame.type} frame before hello`)
     else if (frame.type === 'auth') client.token = frame.token
     else if (frame.type === 'subscribe') this.#subscribe(client, frame)
-    else if (client.host !== undefined) client.host.receive(client, frame)
+    else if (client.waiting !== undefined) {
+      if (client.waiting.length < waitingMax) client.waiting.push(frame)
+    } else if (client.host !== undefined) client.host.receive(client, frame)
     // Before the subscription the network may have put a later frame first: it will come again.
   }
 
   #subscribe(client: Client, frame: Subscription): void {
     const answer = this.#access.authenticate(client.token, frame.space)
-    if (answer instanceof Promise) void this.#admitLater(client, frame, answer)
-    else this.#admit(client, frame, answer)
+    if (answer instanceof Promise) {
+      client.waiting = []
+      void this.#admitLater(client, frame, answer)
+    } else this.#admit(client, frame, answer)
   }
 
-  /** What arrives meanwhile is dropped, and comes again. */
   async #admitLater(
     client: Client,
     frame: Subscription,
@@ -297,7 +305,11 @@ export class Hub {
   ): Promise<void> {
     try {
       const principal = await answer
-      if (this.#clients.has(client.id)) this.#admit(client, frame, principal)
+      if (!this.#clients.has(client.id)) return
+      const waiting = client.waiting ?? []
+      client.waiting = undefined
+      this.#admit(client, frame, principal)
+      for (const next of waiting) this.#frame(client, next)
     } catch (error) {
       this.#reject(
         client,
@@ -324,7 +336,7 @@ export class Hub {
       if (principal.rows !== 'all') throw new AtomikError('unknown-space', `there is no space ${frame.space}`)
       if (this.spaces.size >= (this.#options.spacesMax ?? 1000))
         throw new AtomikError('oversized', `this hub has its ${this.spaces.size} spaces`)
-      host = this.#open(frame.space, Schema.decode(frame.schema))
+      host = this.#open(frame.space, decodeSchema(frame.schema))
     }
     client.host = host
     client.principal = principal

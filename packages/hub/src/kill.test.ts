@@ -98,15 +98,19 @@ it(`${kills} times SIGKILL under load: what was acknowledged is there, and every
       expect(stored, `client ${i} after kill ${round + 1}`).toBeLessThanOrEqual(made[i])
       if (stored > atLeast) ahead++
     }
-    expect(counts.all).toBe(clients.reduce((sum, _, i) => sum + (counts[`client ${i}`] ?? 0), 0))
+    expect(counts.all, `all after kill ${round + 1}`).toBe(
+      clients.reduce((sum, _, i) => sum + (counts[`client ${i}`] ?? 0), 0),
+    )
   }
   clearInterval(load)
   await Promise.all(clients.map(client => client.synced()))
   await kill(hub)
   hub = await spare()
   const { counts, lsn } = await start(hub, port)
-  for (const [i, changes] of made.entries()) expect(counts[`client ${i}`]).toBe(changes)
-  expect(counts.all).toBe(total(made))
+  const stats = JSON.stringify(clients.map(client => client.stats()))
+  for (const [i, changes] of made.entries())
+    expect(counts[`client ${i}`], `client ${i} in the end, ${stats}`).toBe(changes)
+  expect(counts.all, 'all in the end').toBe(total(made))
   // The kills met work under way: changes unacknowledged, and some durable whose acknowledgement was lost.
   expect(withUnacked).toBeGreaterThan(kills / 2)
   expect(ahead).toBeGreaterThan(0)

@@ -99,7 +99,7 @@ export class JournalStorage implements Storage {
   readonly #entries = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>()
   readonly #w = new Writer()
 
-  /** Opens what the disk holds; a torn end is cut off. */
+  /** Opens what the disk holds; a torn end is cut off, and what is read is durable from here on. */
   constructor(disk: VirtualDisk) {
     this.disk = disk
     const bytes = disk.read()
@@ -117,6 +117,7 @@ export class JournalStorage implements Storage {
       at = end
     }
     disk.truncate(at)
+    disk.sync()
   }
 
   *range(prefix: Uint8Array): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {

@@ -3,12 +3,12 @@
  * `packages/hub` does, on virtual time.
  */
 import { AtomikError } from 'atomik'
-import { loadSpace, type Put, type SeededRandom, Space, type SpaceAction } from 'atomik/engine'
+import { loadSpace, type SeededRandom, Space, type SpaceAction } from 'atomik/engine'
 import { decodeUplink, Writer, writeError } from 'atomik/wire'
-import { type CrashLoss, JournalStorage, VirtualDisk } from './disk.ts'
+import { type CrashLoss, JournalStorage, type VirtualDisk } from './disk.ts'
 import type { View } from './ledger.ts'
+import { MachineDisk } from './machine-disk.ts'
 import type { Connection } from './network.ts'
-import type { CrashPoint } from './plan.ts'
 import type { EventQueue } from './queue.ts'
 import { cellsTable, schemas } from './schema.ts'
 import { FailureError } from './verdict.ts'
@@ -31,47 +31,45 @@ export const skewMsMax = 10 * 60_000
 export class HubNode {
   readonly clock: WallClock
   space: Space | undefined
-  disk = new VirtualDisk()
-  isDiskFull = false
-  /** The power fails when the next commit gets here. */
-  armed: { readonly point: CrashPoint; readonly loss: CrashLoss; readonly downMs: number } | undefined
+  readonly disk: MachineDisk
   isDown = false
   forks = 0
   /** Log number that the disk holds for certain: what may be told. */
   syncedLsn = 0
   readonly #world: HubWorld
-  #storage: JournalStorage | undefined
   readonly #connections = new Map<number, Connection>()
   readonly #subscribed = new Set<number>()
-  /** Counts lives of the process: what was planned in an earlier one does not happen. */
-  #life = 0
 
   constructor(world: HubWorld, clock: WallClock) {
     this.#world = world
     this.clock = clock
+    this.disk = new MachineDisk({
+      queue: world.queue,
+      random: world.random,
+      owner: 'hub',
+      count: fault => world.count(fault),
+      note: text => world.note('hub', text),
+      powerFails: ({ loss, downMs }) => this.crash(loss, downMs),
+    })
   }
 
   /** Starts, or starts again, from what the disk holds. @throws FailureError when it does not open */
   start(): void {
     this.isDown = false
-    this.#life++
-    const before = this.disk.bytes
-    this.#storage = new JournalStorage(this.disk)
-    if (this.disk.bytes < before) this.#world.note('hub', `cut ${before - this.disk.bytes} torn bytes off`)
+    this.disk.start()
     this.#openSpace()
   }
 
   #openSpace(): void {
-    if (this.#storage === undefined) return
+    const { storage } = this.disk
     try {
-      const image = loadSpace(this.#storage, spaceName)
+      const image = loadSpace(storage, spaceName)
       this.space = new Space(spaceName, image?.schema ?? schemas[0], image, this.clock.now(), {
         random32: () => this.#world.random.next32(),
         logBytesMax: this.#world.logBytesMax,
         skewMsMax,
         recall: key => {
-          for (const entry of this.#storage?.range(key) ?? [])
-            if (entry.key.length === key.length) return entry.value
+          for (const entry of storage.range(key)) if (entry.key.length === key.length) return entry.value
           return undefined
         },
       })
@@ -87,9 +85,7 @@ export class HubNode {
 
   crash(loss: CrashLoss, downMs: number): void {
     if (this.isDown) return
-    this.armed = undefined
-    const damaged = this.disk.crash(loss, this.#world.random)
-    if (damaged > 0) this.#world.count(loss === 'lost' ? 'lost writes' : 'torn writes')
+    const damaged = this.disk.fail(loss)
     this.#world.note('hub', `crash; ${damaged} unsynced bytes lost`)
     this.#stop()
     this.isDown = true
@@ -101,12 +97,12 @@ export class HubNode {
   /** The disk becomes that of an earlier time. */
   restore(backup: VirtualDisk): void {
     this.#stop()
-    this.disk = backup.copy()
+    this.disk.replace(backup)
     this.start()
   }
 
   #stop(): void {
-    this.#life++
+    this.disk.stop()
     this.space = undefined
     for (const connection of this.#connections.values()) {
       connection.hubOpen = false
@@ -185,7 +181,7 @@ export class HubNode {
   #perform(actions: readonly SpaceAction[]): void {
     for (const action of actions) {
       const connection = 'connection' in action ? this.#connections.get(action.connection) : undefined
-      if (action.type === 'commit') this.#write(action.puts, action.lsn)
+      if (action.type === 'commit') this.#write(action)
       else if (connection === undefined) continue
       else if (action.type === 'send') this.#world.send(connection, action.bytes)
       else if (action.type === 'close') {
@@ -200,48 +196,22 @@ export class HubNode {
     }
   }
 
-  /** One commit: bytes to the disk's cache, sync, and only then the engine hears of it. */
-  #write(puts: readonly Put[], lsn: number): void {
-    const { queue, random } = this.#world
-    const life = this.#life
-    const storage = this.#storage
-    if (storage === undefined || this.#reached('before write')) return
-    queue.after(random.below(6), () => {
-      if (life !== this.#life) return
-      if (this.isDiskFull) {
-        storage.fail(puts, random)
-        this.#world.count('disk full')
-        this.#world.note('hub', 'the disk is full')
-        this.#stop()
-        return
-      }
-      const payload = storage.begin(puts)
-      if (this.#reached('after write')) return
-      queue.after(random.below(20), () => {
-        if (life !== this.#life) return
-        storage.finish(payload)
+  /** Only when the disk has it for certain the engine hears of it. */
+  #write({ puts, lsn }: SpaceAction & { type: 'commit' }): void {
+    this.disk.write(puts, {
+      full: () => this.#stop(),
+      synced: () => {
         this.syncedLsn = lsn
-        if (this.#reached('after sync')) return
-        queue.after(random.below(3), () => {
-          if (life !== this.#life || this.space === undefined) return
-          this.#world.note('hub', `committed up to ${lsn}`)
-          const actions: SpaceAction[] = []
-          this.space.committed(this.clock.now(), lsn, actions)
-          this.#perform(actions)
-          this.#commit()
-        })
-      })
+      },
+      done: () => {
+        if (this.space === undefined) return
+        this.#world.note('hub', `committed up to ${lsn}`)
+        const actions: SpaceAction[] = []
+        this.space.committed(this.clock.now(), lsn, actions)
+        this.#perform(actions)
+        this.#commit()
+      },
     })
-  }
-
-  #reached(point: CrashPoint): boolean {
-    const { armed } = this
-    if (armed === undefined || armed.point !== point) return false
-    this.#world.count(`hub crash ${point}`)
-    // The engine is in the middle of a turn: the process ends right after it.
-    this.armed = undefined
-    this.crash(armed.loss, armed.downMs)
-    return true
   }
 
   get view(): View {

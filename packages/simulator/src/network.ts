@@ -1,6 +1,7 @@
 /**
  * Virtual connections between replicas and the hub. Each message has its own fate: it may be lost, repeated, delayed, overtaken, cut in
- * the middle with its connection, or held up behind a reader that is slow. Both ends learn of the end of a connection, but not at once.
+ * the middle with its connection, or held up behind a reader that is slow. On a connection that keeps order, as one over TCP does, what would
+ * be lost comes later instead, with all behind it. Both ends learn of the end of a connection, but not at once.
  */
 import type { SeededRandom } from 'atomik/engine'
 import type { Way } from './plan.ts'
@@ -32,6 +33,8 @@ export interface Connection {
   readonly id: number
   readonly node: number
   readonly openedAtMs: number
+  /** Nothing is lost, repeated or overtaken on it before it ends. */
+  readonly isOrdered: boolean
   /** Which ends believe in it. */
   nodeOpen: boolean
   hubOpen: boolean
@@ -44,6 +47,8 @@ export interface Connection {
   /** Bytes that wait in front of a slow reader. */
   waitingBytes: number
   congested: boolean
+  /** What a partition holds up on a connection that keeps order, by direction. */
+  readonly heldUp: Record<Direction, Flight[]>
 }
 
 /** What the ends do. */
@@ -63,6 +68,8 @@ const congestedBytes = 400
 const slowBytes = 60
 /** Longer than this nobody waits for the news that a connection ended. */
 const closeMsMax = 3000
+/** A message that was lost below a connection that keeps order is sent again after this time. */
+const retransmitMs = 200
 
 export class Network {
   readonly flights = new Set<Flight>()
@@ -108,6 +115,10 @@ export class Network {
     const { node } = connection
     const weather = this.weather[node]
     const random = this.#random
+    if (connection.isOrdered) {
+      this.#sendInOrder(connection, direction, bytes)
+      return
+    }
     if (this.blocked[node][direction] > 0) {
       this.#ends.count(
         this.blocked[node].up > 0 && this.blocked[node].down > 0 ? 'partition' : 'one-way partition',
@@ -138,6 +149,45 @@ export class Network {
       this.flights.add(flight)
       this.#queue.at(dueAtMs, () => this.#arrive(flight))
     }
+  }
+
+  #sendInOrder(connection: Connection, direction: Direction, bytes: Uint8Array): void {
+    const { drop, delayMs } = this.weather[connection.node]
+    let dueAtMs = this.#queue.nowMs + 1 + this.#random.below(8 + delayMs)
+    while (drop > 0 && this.#random.next() < drop) {
+      this.#ends.count('retransmission')
+      dueAtMs += retransmitMs
+    }
+    dueAtMs = Math.max(dueAtMs, connection.lastDueMs[direction])
+    if (direction === 'down' && this.slow[connection.node] > 0)
+      dueAtMs = this.#queueUp(connection, bytes, dueAtMs)
+    connection.lastDueMs[direction] = dueAtMs
+    const order = this.#order++
+    const flight: Flight = { connection, direction, bytes, sentAtMs: this.#queue.nowMs, dueAtMs, order }
+    this.flights.add(flight)
+    this.#queue.at(dueAtMs, () => this.#arriveInOrder(flight))
+  }
+
+  #arriveInOrder(flight: Flight): void {
+    const { connection, direction } = flight
+    const heldUp = connection.heldUp[direction]
+    if (!this.flights.has(flight)) return
+    if (this.blocked[connection.node][direction] === 0 && heldUp.length === 0) {
+      this.#arrive(flight)
+      return
+    }
+    this.#ends.count('held up')
+    heldUp.push(flight)
+    if (heldUp.length === 1) this.#queue.after(retransmitMs, () => this.#release(connection, direction))
+  }
+
+  #release(connection: Connection, direction: Direction): void {
+    const heldUp = connection.heldUp[direction]
+    if (this.blocked[connection.node][direction] > 0 && heldUp.some(flight => this.flights.has(flight))) {
+      this.#queue.after(retransmitMs, () => this.#release(connection, direction))
+      return
+    }
+    for (const flight of heldUp.splice(0)) this.#arrive(flight)
   }
 
   /** Behind all that waits for this slow reader. */

@@ -22,7 +22,7 @@ interface Lasting extends AtNode {
 
 export type PlanItem =
   | (AtNode & Change & { readonly kind: 'change' })
-  /** Undoes one of the replica's own changes, counted back from its last. */
+  /** Undoes one of the replica's own changes, counted back from its last, or brings it back. */
   | (AtNode & { readonly kind: 'undo'; readonly back: number })
   | (Lasting & {
       readonly kind: 'weather'
@@ -34,8 +34,13 @@ export type PlanItem =
   | (Lasting & { readonly kind: 'partition'; readonly way: Way })
   | (Lasting & { readonly kind: 'slow' })
   | (AtNode & { readonly kind: 'cut'; readonly midFrame: boolean })
-  /** The replica's process ends and starts again. */
-  | (AtNode & { readonly kind: 'crash'; readonly downMs: number })
+  /** The replica's process ends and starts again; one with a disk ends at this point of its next commit. */
+  | (AtNode & {
+      readonly kind: 'crash'
+      readonly point: CrashPoint
+      readonly loss: CrashLoss
+      readonly downMs: number
+    })
   /** A copy of the whole machine wakes up beside it, under another name. */
   | (AtNode & { readonly kind: 'clone' })
   /** The machine goes back to how it was at `takenAtMs`. */
@@ -53,11 +58,17 @@ export type PlanItem =
   | (AtNode & { readonly kind: 'schema upgrade'; readonly downMs: number })
   | (Timed & { readonly kind: 'checkpoint' })
   | (Timed & { readonly kind: 'hub restore'; readonly takenAtMs: number })
-  | (Timed & { readonly kind: 'disk full'; readonly untilMs: number })
+  /** `node` −1 is the hub; of a replica without a disk it says nothing. */
+  | (Lasting & { readonly kind: 'disk full' })
 
 export interface Plan {
   readonly seed: number
-  readonly replicas: number
+  /** By replica: it has a disk, and what it reported saved survives the machine. */
+  readonly durable: readonly boolean[]
+  /** By replica, copies like their originals: its link keeps order and loses nothing until it is cut, and both ends know. */
+  readonly ordered: readonly boolean[]
+  /** Batches without a hub are folded from this many on. */
+  readonly unsentBatchesMax: number
   /** All faults end here. */
   readonly healAtMs: number
   /** Bytes of log the hub keeps: small, so that readers get folds and snapshots. */
@@ -72,8 +83,8 @@ const kinds = {
   slow: 3,
   cut: 6,
   crash: 3,
-  clone: 1,
-  restore: 2,
+  clone: 3,
+  restore: 3,
   'clock jump': 3,
   'clock drift': 3,
   'hub crash': 4,
@@ -87,6 +98,12 @@ export function drawPlan(seed: number): Plan {
   const random = new SeededRandom(seed)
   const between = (low: number, high: number) => low + random.below(high - low + 1)
   const replicas = between(2, 5)
+  // In a quarter of the runs nobody has a disk, in a quarter all have.
+  const durableShare = [0, 0.5, 0.5, 1][random.below(4)]
+  const durable = Array.from({ length: replicas }, () => random.next() < durableShare)
+  const links = new SeededRandom(seed ^ 0x6c_69_6e_6b)
+  const orderedShare = [0, 0, 0.5, 1][links.below(4)]
+  const ordered = durable.map(() => links.next() < orderedShare)
   const healAtMs = between(3000, 9000)
   const cells = between(1, 6)
   const items: PlanItem[] = []
@@ -142,23 +159,39 @@ export function drawPlan(seed: number): Plan {
   }))
   many('slow', () => ({ kind: 'slow', ...lasting(4000), node: node() }))
   many('cut', () => ({ kind: 'cut', atMs: time(), node: node(), midFrame: random.next() < 0.6 }))
-  many('crash', () => ({ kind: 'crash', atMs: time(), node: node(), downMs: between(10, 1500) }))
+  const points = ['idle', 'before write', 'after write', 'after sync'] as const
+  const losses = ['lost', 'kept', 'torn', 'sectors'] as const
+  many('crash', () => ({
+    kind: 'crash',
+    atMs: time(),
+    node: node(),
+    point: points[random.below(4)],
+    loss: losses[random.below(4)],
+    downMs: between(10, 1500),
+  }))
   const hasHubRestore = random.next() < 0.2
+  const before = items.length
   if (!hasHubRestore) {
-    // See docs/simulator.md: a third machine under one incarnation is not modelled.
-    const copied = new Set<number>()
+    // Original and copy go on writing at once: they are told apart while much is on its way.
+    let copies = 0
     many('clone', () => {
-      const original = node()
-      copied.add(original)
-      return { kind: 'clone', atMs: time(), node: original }
+      const [atMs, original, copy] = [time(), node(), replicas + copies++]
+      for (let more = between(0, 8); more > 0; more--)
+        items.push({
+          kind: 'change',
+          atMs: Math.min(healAtMs - 10, atMs + between(1, 300)),
+          node: random.next() < 0.5 ? original : copy,
+          ...drawChange(random, 5000 + items.length, { cells, upgraded: false }),
+        })
+      return { kind: 'clone', atMs, node: original }
     })
-    const whole = Array.from({ length: replicas }, (_, i) => i).filter(i => !copied.has(i))
-    for (let left = isOn() ? between(1, kinds.restore) : 0; left > 0 && whole.length > 0; left--) {
-      const [node] = whole.splice(random.below(whole.length), 1)
+    many('restore', () => {
       const atMs = between(300, healAtMs - 50)
-      items.push({ kind: 'restore', atMs, takenAtMs: Math.max(20, atMs - between(20, 2000)), node })
-    }
+      return { kind: 'restore', atMs, takenAtMs: Math.max(20, atMs - between(20, 2000)), node: node() }
+    })
   }
+  // What was folded after a copy was made may count twice (spec/semantics.md S33).
+  const hasCopies = items.length > before
   const anyone = () => random.below(replicas + 1) - 1
   many('clock jump', () => {
     const byMs = Math.floor(10 ** (2 + random.next() * 5.3)) * (random.next() < 0.5 ? -1 : 1)
@@ -173,8 +206,8 @@ export function drawPlan(seed: number): Plan {
   many('hub crash', () => ({
     kind: 'hub crash',
     atMs: time(),
-    point: (['idle', 'before write', 'after write', 'after sync'] as const)[random.below(4)],
-    loss: (['lost', 'kept', 'torn', 'sectors'] as const)[random.below(4)],
+    point: points[random.below(4)],
+    loss: losses[random.below(4)],
     downMs: between(5, 800),
   }))
   if (hasHubRestore) {
@@ -187,8 +220,7 @@ export function drawPlan(seed: number): Plan {
     }
   }
   many('disk full', () => {
-    const { atMs, untilMs } = lasting(1200)
-    return { kind: 'disk full', atMs, untilMs }
+    return { kind: 'disk full', ...lasting(1200), node: random.next() < 0.5 ? -1 : node() }
   })
   many('checkpoint', () => ({ kind: 'checkpoint', atMs: time() }))
   // One by one the replicas get the new version, each with changes to the new fields after it.
@@ -205,9 +237,33 @@ export function drawPlan(seed: number): Plan {
           ...drawChange(random, 1000 + items.length, { cells, upgraded: true }),
         })
     }
+  // Answers come late on a link that keeps order, and behind one change that is on its way about as many follow as a short frame can count.
+  const late = ordered.indexOf(true)
+  if (late >= 0 && links.next() < 0.4) {
+    const atMs = 300 + links.below(healAtMs - 2300)
+    const change = (ms: number) =>
+      items.push({
+        kind: 'change',
+        atMs: atMs + ms,
+        node: late,
+        ...drawChange(links, 9000 + items.length, { cells, upgraded: false }),
+      })
+    items.push({ kind: 'partition', atMs, untilMs: atMs + 1900, node: late, way: 'down' })
+    change(-150)
+    change(5)
+    for (let more = 61 + links.below(6); more > 0; more--) change(60)
+  }
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
-  return { seed, replicas, healAtMs, logBytesMax: [300, 2000, 1 << 20][random.below(3)], items }
+  return {
+    seed,
+    durable,
+    ordered,
+    unsentBatchesMax: hasCopies || random.next() < 0.5 ? 1024 : between(1, 6),
+    healAtMs,
+    logBytesMax: [300, 2000, 1 << 20][random.below(3)],
+    items,
+  }
 }
 
 /** An item as a line for people. */

@@ -2,23 +2,37 @@
  * A replica's process: the engine, its clock, its connection, and the program that makes changes and looks at them. It does for the
  * engine what `client/connect.ts` does, on virtual time.
  *
- * A copy of a running machine is made by living its life again: all inputs of the replica are kept, and the same engine with the same
- * random numbers comes to the same state. From then on the copy draws others.
+ * A replica may have a disk. Then a machine that is copied, or set back, goes on from what that disk held; what it had reported saved
+ * must be there after every crash. A copy of a machine without one is made while it runs, by living its life again: all inputs of
+ * the replica are kept, and the same engine with the same random numbers comes to the same state. From then on the copy draws others.
  */
 import { AtomikError } from 'atomik'
-import { Replica, type ReplicaAction, type ReplicaEvent, SeededRandom } from 'atomik/engine'
-import type { Entry, Ledger, View } from './ledger.ts'
+import {
+  type Put,
+  Replica,
+  type ReplicaAction,
+  type ReplicaEvent,
+  type ReplicaImage,
+  readReplica,
+  SeededRandom,
+} from 'atomik/engine'
+import type { Schema } from 'atomik/schema'
+import type { Halves } from 'atomik/wire'
+import type { VirtualDisk } from './disk.ts'
+import { describe, type Entry, type Ledger, type View } from './ledger.ts'
+import { type ArmedCrash, MachineDisk } from './machine-disk.ts'
 import type { Connection } from './network.ts'
 import type { EventQueue } from './queue.ts'
 import { cellsTable, schemas, words } from './schema.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
-import { type Effect, halvesOf, makeChange, maxWords, registerHalves } from './workload.ts'
+import { type Effect, halvesOf, isRegister, makeChange, maxWords, registerHalves } from './workload.ts'
 
 export interface NodeWorld {
   readonly queue: EventQueue
   readonly random: SeededRandom
   readonly ledger: Ledger
+  readonly unsentBatchesMax: number
   send(connection: Connection, bytes: Uint8Array): void
   /** Asks for a connection; answers by `connected`, or `refusedConnection`. */
   connect(node: ReplicaNode): void
@@ -37,10 +51,12 @@ type Input =
       readonly digit: number
       readonly effects: readonly Effect[]
     }
-  | { readonly kind: 'undo'; readonly nowMs: number; readonly change: number }
+  | { readonly kind: 'undo' | 'redo'; readonly nowMs: number; readonly change: number }
 
 /** A machine as it was: enough to be born again as it. */
 export interface Snapshot {
+  /** Of a machine with a disk; then it is all there is. */
+  readonly disk: VirtualDisk | undefined
   readonly inputs: readonly Input[]
   readonly randomSeed: number
   readonly isUpgraded: boolean
@@ -49,6 +65,8 @@ export interface Snapshot {
   readonly heardOf: number
 }
 
+const spaceName = 's'
+const zero: Halves = { low: 0, high: 0 }
 const retryMsMin = 100
 const retryMsMax = 1500
 
@@ -64,8 +82,13 @@ export class ReplicaNode {
   stranded = 0
   /** Its program knows the fields that were added to the schema. */
   isUpgraded = false
+  /** Its connections keep order. */
+  isOrdered = false
   /** It runs, or ran, as a copy of a machine. */
   isCopy = false
+  /** How many were made of it. */
+  copies = 0
+  readonly disk: MachineDisk | undefined
   readonly #world: NodeWorld
   /** Kept when a copy will be made. */
   #inputs: Input[] | undefined
@@ -75,33 +98,75 @@ export class ReplicaNode {
   #changes = new Map<number, Entry>()
   /** Own changes up to here were reported confirmed or refused. */
   #heardOf = 0
+  /** Own changes up to here were reported saved, and the clock's stamp that was saved with them. */
+  #saved = 0
+  #savedStamp = zero
+  /** No register may be written under a stamp that is not larger: what was given or seen before the machine went down. */
+  #stampFloor = zero
   #retryMs = retryMsMin
   #life = 0
   readonly #row = new Int32Array(64)
 
-  constructor(world: NodeWorld, index: number, name: string, clock: WallClock, randomSeed: number) {
+  /** @param disk what it begins with, when it has one */
+  constructor(
+    world: NodeWorld,
+    index: number,
+    name: string,
+    clock: WallClock,
+    randomSeed: number,
+    disk: VirtualDisk | undefined,
+  ) {
     this.#world = world
     this.index = index
     this.name = name
     this.clock = clock
     this.#randomSeed = randomSeed
     this.#random = new SeededRandom(randomSeed)
+    this.disk =
+      disk &&
+      new MachineDisk(
+        {
+          queue: world.queue,
+          random: world.random,
+          owner: 'replica',
+          count: fault => world.count(fault),
+          note: text => this.#note(text),
+          powerFails: crash => this.#powerFails(crash),
+        },
+        disk,
+      )
     this.replica = this.#newReplica()
   }
 
   #newReplica(): Replica {
     return new Replica({
-      schema: schemas[this.isUpgraded ? 1 : 0],
-      space: 's',
+      schema: this.#schema,
+      space: spaceName,
       random32: this.#random32,
+      ...(this.disk !== undefined && {
+        image: this.#readDisk(this.disk),
+        unsentBatchesMax: this.#world.unsentBatchesMax,
+      }),
     })
+  }
+
+  get #schema(): Schema {
+    return schemas[this.isUpgraded ? 1 : 0]
+  }
+
+  #readDisk(disk: MachineDisk): ReplicaImage {
+    const image = readReplica(disk.storage.range(new Uint8Array(0)), spaceName, this.#schema)
+    if (image.damage.length > 0)
+      throw new FailureError('store', `${this.name} finds its store damaged: ${image.damage.join('; ')}`)
+    return image
   }
 
   /** One function for all lives of this machine. */
   readonly #random32 = () => this.#random.next32()
 
+  /** A copy will be made of it. */
   keepInputs(): void {
-    this.#inputs = []
+    if (this.disk === undefined) this.#inputs = []
   }
 
   start(): void {
@@ -128,23 +193,31 @@ export class ReplicaNode {
     this.#flush()
   }
 
-  /** Undoes the own change `back` before the last, when that can still be undone. */
+  /** Undoes the own change `back` before the last, when that can still be undone; brings it back when it is undone. */
   undo(back: number): void {
     if (this.isDown) return
     const undone = this.#changes.get(this.replica.lastChange - back)
     if (undone === undefined || undone.fate === 'refused') return
     const before = this.#readCells(undone.effects)
+    const { lastChange } = this.replica
     let number: number
+    let inverted: Entry | undefined = undone
     try {
       number = this.#do({ kind: 'undo', nowMs: this.clock.now(), change: undone.number })
+      if (number <= lastChange) {
+        inverted = this.#changes.get(number)
+        number = this.#do({ kind: 'redo', nowMs: this.clock.now(), change: undone.number })
+      }
     } catch (error) {
       // Refused, and this replica has heard of it.
       if (error instanceof AtomikError && error.code === 'unknown-change') return
       throw error
     }
-    const entry = this.#world.ledger.undo(this.name, number, undone)
+    if (inverted === undefined || number <= lastChange)
+      throw new FailureError('error', `${this.name} was told that change ${number} undoes ${undone.number}`)
+    const entry = this.#world.ledger.undo(this.name, number, inverted)
     this.#changes.set(number, entry)
-    this.#note(`undo of ${undone.number} as ${number} (#${entry.id})`)
+    this.#note(`${inverted === undone ? 'undo' : 'redo'} of ${undone.number} as ${number} (#${entry.id})`)
     this.#recordWrites(entry, before)
     this.#flush()
   }
@@ -170,7 +243,13 @@ export class ReplicaNode {
         const at = 2 * word
         let moved = false
         for (let half = at; half < at + halves; half++) if (now[half] !== then[half]) moved = true
-        if (moved) this.#world.ledger.wrote(entry, key, word, now.slice(at, at + halves))
+        if (!moved) continue
+        this.#world.ledger.wrote(entry, key, word, now.slice(at, at + halves))
+        if (isRegister(word) && !isAfter(now, at, this.#stampFloor))
+          throw new FailureError(
+            'clock',
+            `${describe(entry)} writes word ${word} of ${key} under a stamp that is not later than what ${this.name} had saved before it restarted`,
+          )
       }
     }
   }
@@ -208,6 +287,9 @@ export class ReplicaNode {
   #flush(): void {
     const actions: ReplicaAction[] = []
     this.#do({ kind: 'flush', nowMs: this.clock.now() }, actions)
+    // Some programs wait for every change to be saved.
+    if (this.disk !== undefined && this.#world.random.next() < 0.3)
+      this.replica.save(this.clock.now(), actions)
     this.#perform(actions)
   }
 
@@ -223,7 +305,9 @@ export class ReplicaNode {
   }
 
   #perform(actions: readonly ReplicaAction[]): void {
+    const life = this.#life
     for (const action of actions) {
+      if (life !== this.#life) return
       if (action.type === 'send') {
         if (this.connection !== undefined) this.#world.send(this.connection, action.bytes)
       } else if (action.type === 'refused') {
@@ -246,10 +330,28 @@ export class ReplicaNode {
         this.#note('goes on over another connection')
         this.disconnect()
         this.#retry()
+      } else if (action.type === 'commit') {
+        this.#commit(action.puts)
+      } else if (action.type === 'saved') {
+        this.#saved = Math.max(this.#saved, action.change)
       } else if (action.type === 'fail') {
         this.#fail(action.error, action.fatal)
       }
     }
+  }
+
+  #commit(puts: readonly Put[]): void {
+    const stamp = stampOf(this.replica)
+    this.disk?.write(puts, {
+      full: () => this.replica.notCommitted(),
+      done: () => {
+        const actions: ReplicaAction[] = []
+        this.replica.committed(this.clock.now(), actions)
+        this.#savedStamp = stamp
+        this.#note(`saved up to ${this.replica.savedChange}`)
+        this.#perform(actions)
+      },
+    })
   }
 
   #fail(error: AtomikError, fatal: boolean): void {
@@ -276,7 +378,7 @@ export class ReplicaNode {
     this.connection = connection
     connection.nodeOpen = true
     this.#note('connected')
-    this.#step({ type: 'open' })
+    this.#step({ type: 'open', isOrdered: connection.isOrdered })
   }
 
   refusedConnection(): void {
@@ -312,34 +414,73 @@ export class ReplicaNode {
     this.#step({ type: 'message', bytes })
   }
 
+  /** As planned: at once, or when the next commit gets to the point named. */
+  crash(crash: ArmedCrash): void {
+    if (this.isDown) return
+    if (this.disk !== undefined && crash.point !== 'idle') {
+      this.disk.armed = crash
+      return
+    }
+    this.#world.count('replica crash')
+    this.#powerFails(crash)
+  }
+
+  #powerFails({ loss, downMs }: ArmedCrash): void {
+    const damaged = this.disk?.fail(loss) ?? 0
+    this.#note(`crash${this.disk === undefined ? '' : `; ${damaged} unsynced bytes lost`}`)
+    this.die(downMs)
+  }
+
   /** The process ends; what it held in memory is gone. It starts again after `downMs`. */
   die(downMs: number): void {
     if (this.isDown) return
     this.isDown = true
     this.#life++
+    this.disk?.stop()
     this.disconnect()
-    for (const entry of this.#changes.values()) this.#world.ledger.release(entry)
-    this.#changes = new Map()
-    this.#heardOf = 0
     this.#retryMs = retryMsMin
     if (this.#inputs !== undefined) {
       this.#inputs = []
       this.#randomSeed = this.#world.random.next32()
       this.#random = new SeededRandom(this.#randomSeed)
     }
-    this.replica = this.#newReplica()
+    this.#open()
     this.#world.queue.after(downMs, () => this.start())
+  }
+
+  /** A new process, from what the disk holds; without one from nothing. */
+  #open(): void {
+    this.disk?.start()
+    this.replica = this.#newReplica()
+    const { lastChange, confirmedChange } = this.replica
+    for (const [change, entry] of this.#changes) {
+      if (change <= lastChange) continue
+      // What was reported saved is in the store, or the hub had confirmed it.
+      if (change <= this.#saved && entry.fate === 'pending')
+        throw new FailureError(
+          'lost',
+          `${describe(entry)} was reported saved, and the store knows changes up to ${lastChange}`,
+        )
+      this.#world.ledger.release(entry)
+      this.#changes.delete(change)
+    }
+    this.#saved = this.replica.savedChange
+    this.#heardOf = confirmedChange
+    this.#stampFloor = this.#savedStamp
   }
 
   // ── copies ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The machine as it is now. Undefined when a change is not sealed yet: a copy would seal it otherwise. */
+  /** The machine as it is now. Undefined when a change is open that only memory holds: a copy would seal it otherwise. */
   snapshot(): Snapshot | undefined {
-    if (this.isDown || this.#inputs === undefined) return undefined
-    if (this.replica.pendingChanges > 0 && (!this.replica.isLive || this.replica.pendingChanges >= 16))
-      return undefined
+    if (this.disk === undefined) {
+      if (this.isDown || this.#inputs === undefined) return undefined
+      if (this.replica.pendingChanges > 0 && (!this.replica.isLive || this.replica.pendingChanges >= 16))
+        return undefined
+    }
     return {
-      inputs: this.#inputs.slice(),
+      disk: this.disk?.copy(),
+      inputs: this.#inputs?.slice() ?? [],
       randomSeed: this.#randomSeed,
       isUpgraded: this.isUpgraded,
       changes: new Map(this.#changes),
@@ -352,20 +493,37 @@ export class ReplicaNode {
   become(snapshot: Snapshot): void {
     this.#life++
     this.isDown = true
+    this.disk?.stop()
     this.disconnect()
     for (const [change, entry] of this.#changes)
       if (snapshot.changes.get(change) !== entry) this.#world.ledger.release(entry)
-    this.#wake(snapshot, false)
+    this.#wake(snapshot, new Set(this.#changes.values()))
   }
 
   /** The same on a machine that was nothing before. */
   wakeAs(snapshot: Snapshot): void {
-    this.#wake(snapshot, true)
+    this.#wake(snapshot, new Set())
   }
 
-  #wake(snapshot: Snapshot, isSecond: boolean): void {
+  /** @param held entries that this machine counted among those it holds */
+  #wake(snapshot: Snapshot, held: ReadonlySet<Entry>): void {
     this.isCopy = true
     this.isUpgraded = snapshot.isUpgraded
+    this.#changes = new Map(snapshot.changes)
+    for (const entry of snapshot.changes.values()) if (!held.has(entry)) entry.holders++
+    this.#saved = 0
+    this.#savedStamp = zero
+    if (snapshot.disk === undefined) this.#relive(snapshot)
+    else {
+      this.disk?.replace(snapshot.disk)
+      this.#open()
+    }
+    this.isDown = false
+    this.#step({ type: 'close' })
+    this.#world.connect(this)
+  }
+
+  #relive(snapshot: Snapshot): void {
     this.#random = new SeededRandom(snapshot.randomSeed)
     this.#randomSeed = snapshot.randomSeed
     this.replica = this.#newReplica()
@@ -379,12 +537,26 @@ export class ReplicaNode {
     // From here on it is another machine: time and random numbers are its own. No further copy is made of it.
     this.#inputs = undefined
     this.#random = new SeededRandom(this.#world.random.next32())
-    this.#changes = new Map(snapshot.changes)
-    if (isSecond) for (const entry of snapshot.changes.values()) entry.holders++
     this.#heardOf = snapshot.heardOf
-    this.isDown = false
-    this.#step({ type: 'close' })
-    this.#world.connect(this)
+  }
+
+  /** In the end the store must hold what the replica holds. @throws FailureError */
+  checkStore(): void {
+    if (this.disk === undefined) return
+    const { storage, hadCommit } = this.disk.settled()
+    const actions: ReplicaAction[] = []
+    if (hadCommit) this.replica.committed(this.clock.now(), actions)
+    this.replica.save(this.clock.now(), actions)
+    for (const action of actions) if (action.type === 'commit') storage.finish(storage.begin(action.puts))
+    const image = readReplica(storage.range(new Uint8Array(0)), spaceName, this.#schema)
+    const again = new Replica({ schema: this.#schema, space: spaceName, random32: this.#random32, image })
+    if (image.damage.length > 0 || image.sessions.length > 0)
+      throw new FailureError(
+        'store',
+        `the store of ${this.name} is not at rest: ${image.damage.join('; ')}, ${image.sessions.length} incarnations wait`,
+      )
+    if (again.reference.digest() !== this.replica.reference.digest() || again.lsn !== this.replica.lsn)
+      throw new FailureError('store', `the store of ${this.name} is not what it shows`)
   }
 
   #note(text: string): void {
@@ -397,7 +569,12 @@ export class ReplicaNode {
       get name() {
         return self.name
       },
-      cellWords: () => self.replica.schema.layouts[cellsTable].words,
+      // A store that has grown shows new fields as 0 until a hub has told what is in them.
+      cellWords: () => {
+        const { epoch, schema } = self.replica
+        const isKnown = (epoch.low | epoch.high) !== 0
+        return (isKnown ? schema : schemas[0]).layouts[cellsTable].words
+      },
       readRow(table: number, key: string, out: Int32Array) {
         const row = self.replica.findRow(table, key)
         if (row < 0) return false
@@ -406,6 +583,15 @@ export class ReplicaNode {
       },
     }
   })()
+}
+
+function stampOf({ clock }: Replica): Halves {
+  return { low: clock.low, high: clock.high }
+}
+
+/** True when the stamp at this place is larger. */
+function isAfter(words: Int32Array, at: number, { low, high }: Halves): boolean {
+  return words[at + 1] === high ? words[at] >>> 0 > low >>> 0 : words[at + 1] >>> 0 > high >>> 0
 }
 
 function feed(replica: Replica, input: Input, actions: ReplicaAction[]): number {
@@ -420,5 +606,7 @@ function feed(replica: Replica, input: Input, actions: ReplicaAction[]): number 
       return makeChange(replica, input.nowMs, input.digit, input.effects)
     case 'undo':
       return replica.undo(input.nowMs, input.change)
+    case 'redo':
+      return replica.redo(input.nowMs, input.change)
   }
 }

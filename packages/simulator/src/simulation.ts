@@ -5,9 +5,10 @@
  */
 import { SeededRandom } from 'atomik/engine'
 import { decodeDownlink, decodeUplink } from 'atomik/wire'
-import type { VirtualDisk } from './disk.ts'
+import { VirtualDisk } from './disk.ts'
 import { HubNode, skewMsMax } from './hub-node.ts'
 import { Ledger } from './ledger.ts'
+import type { MachineDisk } from './machine-disk.ts'
 import { type Connection, calm, Network } from './network.ts'
 import { drawPlan, type Plan, type PlanItem } from './plan.ts'
 import { EventQueue } from './queue.ts'
@@ -98,7 +99,8 @@ export class Simulation {
       },
       new WallClock(queue, 0),
     )
-    for (let i = 0; i < this.plan.replicas; i++) this.#addReplica(`r${i}`)
+    for (const [i, isDurable] of this.plan.durable.entries())
+      this.#addReplica(`r${i}`, isDurable ? new VirtualDisk() : undefined, this.plan.ordered[i])
     for (const item of this.plan.items) this.#plan(item)
     queue.at(this.plan.healAtMs, () => this.#heal())
     this.#guard(() => {
@@ -178,7 +180,7 @@ export class Simulation {
     })
   }
 
-  #addReplica(name: string): ReplicaNode {
+  #addReplica(name: string, disk: VirtualDisk | undefined, isOrdered: boolean): ReplicaNode {
     const index = this.replicas.length
     const { queue, ledger } = this
     const clock = new WallClock(queue, this.#random.below(4000) - 2000)
@@ -186,6 +188,7 @@ export class Simulation {
       {
         queue,
         ledger,
+        unsentBatchesMax: this.plan.unsentBatchesMax,
         random: new SeededRandom(this.plan.seed * 31 + index),
         send: (connection, bytes) => this.#send(connection, 'up', bytes),
         connect: from => this.#connect(from),
@@ -197,7 +200,9 @@ export class Simulation {
       name,
       clock,
       this.plan.seed * 131 + index,
+      disk,
     )
+    node.isOrdered = isOrdered
     this.replicas.push(node)
     this.network.addNode()
     this.#repeat(replicaTickMs, () => node.tick())
@@ -215,6 +220,7 @@ export class Simulation {
         id: this.#nextConnection++,
         node: node.index,
         openedAtMs: this.nowMs,
+        isOrdered: node.isOrdered,
         nodeOpen: true,
         hubOpen: true,
         damaged: false,
@@ -222,6 +228,7 @@ export class Simulation {
         arrived: { up: -1, down: -1 },
         waitingBytes: 0,
         congested: false,
+        heldUp: { up: [], down: [] },
       }
       this.#connections.set(connection.id, connection)
       this.hub.accept(connection)
@@ -309,7 +316,8 @@ export class Simulation {
   #happen(item: PlanItem): void {
     switch (item.kind) {
       case 'change':
-        this.replicas[item.node].change(item.effects)
+        // A copy that was planned is there only when it could be made.
+        this.replicas[item.node]?.change(item.effects)
         return
       case 'undo':
         this.replicas[item.node].undo(item.back)
@@ -344,10 +352,7 @@ export class Simulation {
         return
       }
       case 'crash':
-        if (this.replicas[item.node].isDown) return
-        this.#count('replica crash')
-        this.#note(`r${item.node}`, 'crash')
-        this.replicas[item.node].die(item.downMs)
+        this.replicas[item.node].crash(item)
         return
       case 'schema upgrade': {
         const node = this.replicas[item.node]
@@ -367,9 +372,14 @@ export class Simulation {
         const snapshot = this.replicas[item.node].snapshot()
         if (snapshot === undefined) return
         this.#count('clone')
-        const copy = this.#addReplica(`r${item.node}'`)
+        const original = this.replicas[item.node]
+        const copy = this.#addReplica(
+          `r${item.node}${"'".repeat(++original.copies)}`,
+          snapshot.disk && new VirtualDisk(),
+          original.isOrdered,
+        )
         this.#note(copy.name, `wakes up as a copy of r${item.node}`)
-        this.replicas[item.node].isCopy = true
+        original.isCopy = true
         copy.wakeAs(snapshot)
         return
       }
@@ -385,7 +395,7 @@ export class Simulation {
       case 'hub crash':
         if (this.hub.isDown) return
         if (item.point !== 'idle') {
-          this.hub.armed = item
+          this.hub.disk.armed = item
         } else {
           this.#count('hub crash idle')
           this.hub.crash(item.loss, item.downMs)
@@ -399,12 +409,23 @@ export class Simulation {
         this.hub.restore(this.#backup)
         return
       case 'disk full':
-        this.hub.isDiskFull = true
-        this.queue.at(item.untilMs, () => {
-          this.hub.isDiskFull = false
-        })
+        this.#fillDisk(item)
         return
     }
+  }
+
+  #fillDisk({ node, untilMs }: PlanItem & { kind: 'disk full' }): void {
+    const disk = node < 0 ? this.hub.disk : this.replicas[node].disk
+    if (disk === undefined) return
+    disk.isFull = true
+    this.queue.at(untilMs, () => {
+      disk.isFull = false
+    })
+  }
+
+  get #disks(): MachineDisk[] {
+    const all = [this.hub.disk, ...this.replicas.map(({ disk }) => disk)]
+    return all.filter(disk => disk !== undefined)
   }
 
   #clockOf(node: number): WallClock {
@@ -415,8 +436,10 @@ export class Simulation {
     this.#isHealed = true
     this.#note('network', 'everything heals')
     this.network.heal()
-    this.hub.armed = undefined
-    this.hub.isDiskFull = false
+    for (const disk of this.#disks) {
+      disk.armed = undefined
+      disk.isFull = false
+    }
     if (this.hub.isDown) this.hub.start()
   }
 
@@ -466,6 +489,7 @@ export class Simulation {
       if (replica.stats.divergences > 0)
         throw new FailureError('divergence', `${name} found itself different from the hub and loaded anew`)
       this.ledger.checkFinal(node.view)
+      node.checkStore()
     }
     const stored = this.hub.reopened()
     if (stored.digest !== digest || stored.lsn !== space.lsn)

@@ -22,6 +22,8 @@ export type FailureKind =
   | 'store'
   /** A stamp further ahead than the hub allows. */
   | 'skew'
+  /** After a restart a change is stamped no later than what was saved before it. */
+  | 'clock'
   /** A broken invariant, or an error that should not occur. */
   | 'error'
 

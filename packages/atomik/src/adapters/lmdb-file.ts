@@ -58,7 +58,7 @@ export function checkStore(path: string): void {
 function isReadable(path: string): boolean {
   const script = `
     import { ABORT, open } from ${JSON.stringify(import.meta.resolve('lmdb'))}
-    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary' })
+    const database = open({ path: ${JSON.stringify(path)}, keyEncoding: 'binary', encoding: 'binary', overlappingSync: false })
     let entries = 0
     for (const { key, value } of database.getRange({})) if (key !== value) entries++
     if (entries !== database.getStats().entryCount) process.exit(1)

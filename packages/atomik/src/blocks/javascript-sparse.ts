@@ -1,4 +1,12 @@
 /** The sparse encoding in plain JavaScript; kernels/sparse.ts draws its bytes. */
+import {
+  applyBytes,
+  fitsBytes,
+  getVarint,
+  putBytes,
+  putVarint,
+  varintBytes,
+} from './javascript-sparse-bytes.ts'
 import type { Kernels } from './kernels.ts'
 
 const partWords = 65_536
@@ -8,56 +16,55 @@ function riceBits(words: number, count: number): number {
   return ratio === 0 ? 0 : 31 - Math.clz32(ratio)
 }
 
-function varintBytes(value: number): number {
-  return value < 2 ** 7 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 21 ? 3 : value < 2 ** 28 ? 4 : 5
+/** A bit for each byte of a word that is not 0. */
+function nonZeroBytes(low: number, high: number): number {
+  let mask = 0
+  for (let b = 0; b < 4; b++) {
+    if (((low >>> (8 * b)) & 255) !== 0) mask |= 1 << b
+    if (((high >>> (8 * b)) & 255) !== 0) mask |= 16 << b
+  }
+  return mask
+}
+
+function bitsOf(mask: number): number {
+  let count = 0
+  for (let rest = mask; rest !== 0; rest &= rest - 1) count++
+  return count
 }
 
 export function javascriptSparse(halves: Int32Array, bytes: Uint8Array): Pick<Kernels, 'encode' | 'apply'> {
-  function putVarint(at: number, value: number): number {
-    let rest = value
-    while (rest >= 0x80) {
-      bytes[at++] = rest | 0x80
-      rest >>>= 7
-    }
-    bytes[at] = rest
-    return at + 1
-  }
-
-  /** The number, −1 when it is not the shortest or above 32 bits, −2 when the bytes end. */
-  function getVarint(at: number, end: number): number {
-    let value = 0
-    for (let i = 0; i < 5; i++) {
-      if (at === end) return -2
-      const byte = bytes[at++]
-      value += (byte & 0x7f) * 2 ** (7 * i)
-      if (byte < 0x80) return (byte === 0 && i > 0) || value >= 2 ** 32 ? -1 : value
-    }
-    return -1
-  }
-
   function applyUpTo(to: number, words: number, from: number, length: number): number {
     const end = from + length
-    const first = getVarint(from, end)
+    const first = getVarint(bytes, from, end)
     if (first === -2) return length
     if (first !== words) return 0
     let at = from + varintBytes(words)
     for (let done = 0; done < words; done += partWords) {
       const part = Math.min(words - done, partWords)
       const base = (to >>> 2) + 2 * done
-      const count = getVarint(at, end)
+      const count = getVarint(bytes, at, end)
       if (count === -2) return length
       if (count < 0 || count > part) return at - from
       at += varintBytes(count)
       if (count === 0) continue
       if (at === end) return length
       const headAt = at++
-      const k = bytes[headAt] & 31
+      if ((bytes[headAt] & 16) !== 0) {
+        const region = { base: 4 * base, baseEnd: 4 * base + 8 * part, count }
+        const next = applyBytes(bytes, region, at, end, bytes[headAt])
+        if (next < 0) return -next - from
+        at = next
+        continue
+      }
+      const k = bytes[headAt] & 15
       const width = (bytes[headAt] >>> 5) + 1
       if (k !== riceBits(part, count)) return headAt - from
       if (end - at < count * width) return length
       const runs = at + count * width
       const bitsEnd = 8 * (end - runs)
       let topByte = 0
+      let nonZero = 0
+      let pieces = 0
       let bit = 0
       let index = 0
       for (let i = 0; i < count; i++) {
@@ -85,12 +92,15 @@ export function javascriptSparse(halves: Int32Array, bytes: Uint8Array): Pick<Ke
           else wordHigh |= bytes[at + b] << (8 * (b - 4))
         if ((wordLow | wordHigh) === 0) return at - from
         topByte |= bytes[at + width - 1]
+        const mask = nonZeroBytes(wordLow, wordHigh)
+        nonZero += bitsOf(mask)
+        pieces += bitsOf(mask & ~(mask << 1))
         halves[base + 2 * index] ^= wordLow
         halves[base + 2 * index + 1] ^= wordHigh
         at += width
         index++
       }
-      if (topByte === 0) return headAt - from
+      if (topByte === 0 || fitsBytes(count * width - nonZero, pieces)) return headAt - from
       if ((bit & 7) !== 0 && bytes[runs + (bit >>> 3)] >>> (bit & 7) !== 0) return runs - from + (bit >>> 3)
       at = runs + ((bit + 7) >>> 3)
     }
@@ -102,13 +112,15 @@ export function javascriptSparse(halves: Int32Array, bytes: Uint8Array): Pick<Ke
       if (capacity < 5) return -1
       const indexes = new Uint16Array(halves.buffer, scratch, partWords)
       const limit = to + capacity
-      let at = putVarint(to, words)
+      let at = putVarint(bytes, to, words)
       for (let done = 0; done < words; done += partWords) {
         const part = Math.min(words - done, partWords)
         const base = (from >>> 2) + 2 * done
         let count = 0
         let allLow = 0
         let allHigh = 0
+        let nonZero = 0
+        let pieces = 0
         for (let i = 0; i < part; i++) {
           const low = halves[base + 2 * i]
           const high = halves[base + 2 * i + 1]
@@ -116,11 +128,19 @@ export function javascriptSparse(halves: Int32Array, bytes: Uint8Array): Pick<Ke
           indexes[count++] = i
           allLow |= low
           allHigh |= high
+          const mask = nonZeroBytes(low, high)
+          nonZero += bitsOf(mask)
+          pieces += bitsOf(mask & ~(mask << 1))
         }
         if (at + 4 > limit) return -1
-        at = putVarint(at, count)
+        at = putVarint(bytes, at, count)
         if (count === 0) continue
         const width = allHigh === 0 ? 4 - (Math.clz32(allLow) >>> 3) : 8 - (Math.clz32(allHigh) >>> 3)
+        if (fitsBytes(count * width - nonZero, pieces)) {
+          at = putBytes(bytes, 4 * base, 4 * base + 8 * part, at, limit)
+          if (at === 0) return -1
+          continue
+        }
         const k = riceBits(part, count)
         const bits = count * (k + 1) + ((part - count) >>> k)
         if (at + 1 + count * width + ((bits + 7) >>> 3) + 8 > limit) return -1

@@ -47,10 +47,10 @@ export interface Kernels {
     scratch: number,
     partShift: number,
   ): number
-  /** Sparse encoding of a block (kernels/sparse.ts draws it). Bytes, or −1 when they might not fit. `scratch`: 131,072 bytes. */
+  /** Sparse encoding of a block (kernels/sparse.ts, sparse-bytes.ts draw it). Bytes, or −1 when they might not fit. `scratch`: 131,072 bytes. */
   encode(from: number, words: number, to: number, capacity: number, scratch: number): number
-  /** `to ⊕=` the encoded block. −1, or the offset of the first wrong byte (`bytes` at a premature end); then nothing has changed. */
-  apply(to: number, words: number, from: number, bytes: number): number
+  /** `to ⊕=` the encoded block. −1, or the offset of the first wrong byte (`bytes` at a premature end); then nothing has changed. `scratch`: 32 bytes. */
+  apply(to: number, words: number, from: number, bytes: number, scratch: number): number
   /** Fills the tables of the digest: 59,392 bytes at `jumps`. `scratch`: 4,096 bytes. */
   buildJumps(jumps: number, scratch: number): void
   /** Linear digest of a block into the first 8 of 128 bytes at `result`. */
@@ -68,5 +68,5 @@ export const jumpsBytes = 29 * 2048
 
 /** The most bytes `encode` can need for `words` words, and what it asks for beyond its end. */
 export function encodedBytesMax(words: number): number {
-  return 16 + Math.ceil(words / 65_536) * 5 + 8 * words + Math.ceil(words / 8)
+  return 16 + Math.ceil(words / 65_536) * 12 + 8 * words + Math.ceil(words / 8)
 }

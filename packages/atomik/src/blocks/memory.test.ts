@@ -132,7 +132,7 @@ describe.each(implementations)('a %s memory', implementation => {
     for (const [offset, flip] of [
       [0, 0x80],
       [1, 0x80],
-      [2, 1],
+      [2, 0x20],
       [bytes - 1, 0x80],
     ]) {
       wire.bytes.set(encoded)

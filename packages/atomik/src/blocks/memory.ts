@@ -307,7 +307,7 @@ export class BlockMemory {
     this.#apart(to, from)
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > 8 * from.words)
       throw new AtomikError('range', `expected 0 to ${8 * from.words} bytes, got ${bytes}`)
-    const offset = this.kernels.apply(to.at, to.words, from.at, bytes)
+    const offset = this.kernels.apply(to.at, to.words, from.at, bytes, scratchAt)
     if (offset < 0) return
     if (offset === bytes) throw new AtomikError('truncated', 'the encoded block ends too early', { offset })
     throw new AtomikError('malformed', `not the encoding of a block of ${to.words} words`, { offset })

@@ -4,7 +4,7 @@
  */
 import { Branch, type BranchParent, type Edit, type RowRef, TouchedRows } from '../engine/index.ts'
 import type { Schema } from '../schema/index.ts'
-import type { Row, ValueOf } from './handles.ts'
+import { isSame, type Row, type ValueOf } from './handles.ts'
 import type { RegionHost } from './regions.ts'
 import { type FieldsOf, openAny, type Table, type TableOf, type TablesOf } from './tables.ts'
 
@@ -29,6 +29,8 @@ export type BranchSpace<T extends TablesOf> = { readonly [Name in keyof T]: Tabl
   transact(make: () => void): number
   /** Undoes one change made on this branch. @throws AtomikError `unknown-change` */
   undo(change: number): number
+  /** Brings back one that was undone. @throws AtomikError `unknown-change` */
+  redo(change: number): number
   /** What `merge` would change below, as things stand, row by row. */
   diff(): RowChange<T>[]
   /**
@@ -118,18 +120,21 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
     return change
   }
 
+  #undo(change: number, how: 'undo' | 'redo'): number {
+    this.#base.requireOpen()
+    const undoing = this.replica[how](Date.now(), change)
+    this.#touch(this.replica.rowsOf(change))
+    return undoing
+  }
+
   #face(): BranchSpace<T> {
     const face: Record<string, unknown> = {
       transact: (make: () => void) => {
         this.#base.requireOpen()
         return this.replica.change(Date.now(), make)
       },
-      undo: (change: number) => {
-        this.#base.requireOpen()
-        const undoing = this.replica.undo(Date.now(), change)
-        this.#touch(this.#own())
-        return undoing
-      },
+      undo: (change: number) => this.#undo(change, 'undo'),
+      redo: (change: number) => this.#undo(change, 'redo'),
       diff: () => this.replica.diff().map(row => this.#compare(row)),
       merge: () => {
         this.#base.requireOpen()
@@ -180,13 +185,4 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
     const change = !below.exists ? 'added' : here.exists ? 'changed' : 'removed'
     return { table: name, key, change, fields } as unknown as RowChange<T>
   }
-}
-
-/** Equality of field values: scalars, bytes, and lists of them. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
-  const [x, y] = [a, b] as (ArrayLike<unknown> | undefined)[]
-  if (typeof a !== 'object' || typeof b !== 'object' || x?.length !== y?.length) return false
-  for (let i = 0; i < (x?.length ?? 0); i++) if (!isSame(x?.[i], y?.[i])) return false
-  return true
 }

@@ -26,6 +26,15 @@ export interface RowStore extends RowReader {
   findRow(table: number, key: string): number
 }
 
+/** What every handle of one value can do. */
+export interface Subscribable<Value> {
+  /**
+   * Calls back with the value at once, and then when it has become another, here or elsewhere: once a batch, after all of it is applied.
+   * Returns the way to stop.
+   */
+  subscribe(run: (value: Value) => void): () => void
+}
+
 /** What handles need of the client they belong to. */
 export interface Host {
   readonly replica: RowStore
@@ -33,22 +42,22 @@ export interface Host {
   edit(table: number, row: number, make: (edit: Edit) => void): number
 }
 
-export interface ToggleHandle {
+export interface ToggleHandle extends Subscribable<boolean> {
   readonly value: boolean
   flip(): number
 }
-export interface BitsHandle {
+export interface BitsHandle extends Subscribable<readonly boolean[]> {
   readonly count: number
   /** @throws AtomikError `range` */
   get(bit: number): boolean
   /** @throws AtomikError `range` */
   flip(bit: number): number
 }
-export interface FlagHandle {
+export interface FlagHandle extends Subscribable<boolean> {
   readonly value: boolean
   set(on: boolean): number
 }
-export interface CounterHandle {
+export interface CounterHandle extends Subscribable<number> {
   /** The sum as a number: exact to 2^53 in magnitude. */
   readonly value: number
   /** The sum, exact. */
@@ -56,7 +65,7 @@ export interface CounterHandle {
   /** @throws AtomikError `range` unless `by` is a safe integer */
   add(by: number): number
 }
-export interface RegisterHandle<Value> {
+export interface RegisterHandle<Value> extends Subscribable<Value> {
   readonly value: Value
   /** @throws AtomikError `range` or `width` when the value does not fit */
   set(value: Value): number
@@ -110,12 +119,15 @@ class RowPlace {
   readonly table: number
   readonly row: number
   readonly out: Int32Array
+  /** Calls back when the row has changed. */
+  readonly watch: (changed: () => void) => () => void
 
-  constructor(host: Host, table: number, row: number, out: Int32Array) {
+  constructor(host: Host, table: number, row: number, out: Int32Array, watch: RowPlace['watch']) {
     this.host = host
     this.table = table
     this.row = row
     this.out = out
+    this.watch = watch
   }
 
   /** READ of the whole row into `out`. */
@@ -129,6 +141,26 @@ class RowPlace {
   }
 }
 
+function subscribeTo<Value>(at: RowPlace, read: () => Value, run: (value: Value) => void): () => void {
+  let told = read()
+  run(told)
+  return at.watch(() => {
+    const now = read()
+    if (isSame(now, told)) return
+    told = now
+    run(now)
+  })
+}
+
+/** Equality of field values: scalars, bytes, and lists of them. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  const [x, y] = [a, b] as (ArrayLike<unknown> | undefined)[]
+  if (typeof a !== 'object' || typeof b !== 'object' || x?.length !== y?.length) return false
+  for (let i = 0; i < (x?.length ?? 0); i++) if (!isSame(x?.[i], y?.[i])) return false
+  return true
+}
+
 function toggleHandle(at: RowPlace, { word, bit }: Place): ToggleHandle {
   const low = bit < 32 ? 1 << bit : 0
   const high = bit < 32 ? 0 : 1 << (bit - 32)
@@ -138,6 +170,9 @@ function toggleHandle(at: RowPlace, { word, bit }: Place): ToggleHandle {
       return ((out[2 * word] & low) | (out[2 * word + 1] & high)) !== 0
     },
     flip: () => at.edit(edit => edit.xor(at.table, at.row, word, low, high)),
+    subscribe(run) {
+      return subscribeTo(at, () => this.value, run)
+    },
   }
 }
 
@@ -160,6 +195,9 @@ function bitsHandle(at: RowPlace, { word }: Place, count: number): BitsHandle {
         edit.xor(at.table, at.row, word + (bit >> 6), isHigh ? 0 : mask, isHigh ? mask : 0),
       )
     },
+    subscribe(run) {
+      return subscribeTo(at, () => Array.from({ length: count }, (_, bit) => this.get(bit)), run)
+    },
   }
 }
 
@@ -169,6 +207,9 @@ function flagHandle(at: RowPlace, { word }: Place): FlagHandle {
       return (at.load()[2 * word] & 1) === 1
     },
     set: on => at.edit(edit => edit.set(at.table, at.row, word, on)),
+    subscribe(run) {
+      return subscribeTo(at, () => this.value, run)
+    },
   }
 }
 
@@ -186,6 +227,9 @@ function counterHandle(at: RowPlace, { word }: Place): CounterHandle {
       if (!Number.isSafeInteger(by)) throw new AtomikError('range', `expected a safe integer, got ${by}`)
       return at.edit(edit => edit.add(at.table, at.row, word, by | 0, Math.floor(by / 2 ** 32) | 0))
     },
+    subscribe(run) {
+      return subscribeTo(at, () => this.value, run)
+    },
   }
 }
 
@@ -202,6 +246,9 @@ function registerHandle<Value>(
     set(value) {
       codec.write(value, halves, 0)
       return at.edit(edit => edit.write(at.table, at.row, word, halves))
+    },
+    subscribe(run) {
+      return subscribeTo(at, () => this.value, run)
     },
   }
 }
@@ -226,11 +273,15 @@ function fieldValue(handle: unknown): unknown {
   return scalar.value
 }
 
-/** Makes the row objects of one table. Handles are made when first used, and kept. */
+/**
+ * Makes the row objects of one table. Handles are made when first used, and kept.
+ * @param watch calls back when a row has changed
+ */
 export function rowFactory<F extends Fields>(
   schema: TableSchema<F>,
   table: number,
   host: Host,
+  watch: (row: number, changed: () => void) => () => void,
 ): (row: number, key: string) => Row<F> {
   const out = new Int32Array(2 * schema.layout.words)
 
@@ -241,7 +292,7 @@ export function rowFactory<F extends Fields>(
 
     constructor(row: number, key: string) {
       this.key = key
-      this.#at = new RowPlace(host, table, row, out)
+      this.#at = new RowPlace(host, table, row, out, changed => watch(row, changed))
     }
 
     get exists(): boolean {

@@ -1,13 +1,8 @@
 /** The client: the front door and the handles it gives out. */
 
 export type { BranchSpace, RowChange } from './branch.ts'
-export {
-  type ConnectedSpace,
-  type ConnectOptions,
-  connect,
-  type Events,
-  type Status,
-} from './connect.ts'
+export { connect } from './connect.ts'
+export type { ConnectedSpace, ConnectOptions, Events, Status } from './face.ts'
 export type {
   BitsHandle,
   CounterHandle,
@@ -18,5 +13,6 @@ export type {
   ToggleHandle,
   ValueOf,
 } from './handles.ts'
-export type { Region, RegionTable } from './regions.ts'
+export { type Region, type RegionTable, region } from './regions.ts'
+export type { SharedStorage } from './shared.ts'
 export type { Table, TableOf } from './tables.ts'

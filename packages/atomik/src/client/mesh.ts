@@ -21,7 +21,7 @@ import { openAny, type TableOf, type TablesOf } from './tables.ts'
 /** Names a space of a mesh and its branches have for themselves. */
 // biome-ignore format: one list
 const reservedNames = [
-  'transact', 'undo', 'branch', 'status', 'stats', 'on', 'connect', 'accept', 'image', 'close', 'diff', 'merge', 'drop', 'isOpen',
+  'transact', 'undo', 'redo', 'branch', 'status', 'stats', 'on', 'connect', 'accept', 'image', 'close', 'diff', 'merge', 'drop', 'isOpen',
 ] as const
 type ReservedName = (typeof reservedNames)[number]
 
@@ -62,6 +62,8 @@ export type MeshSpace<T extends TablesOf> = { readonly [Name in keyof T]: TableO
   transact(make: () => void): number
   /** Undoes one own change whatever came after it. @throws AtomikError `unknown-change` */
   undo(change: number): number
+  /** Brings back an own change that was undone. @throws AtomikError `unknown-change` */
+  redo(change: number): number
   branch(): BranchSpace<T>
   status(): MeshStatus
   stats(): MeshStats
@@ -325,6 +327,13 @@ class MeshClient<T extends TablesOf> implements RegionHost {
     }).space
   }
 
+  #undo(change: number, how: 'undo' | 'redo'): number {
+    this.#requireOpen()
+    const undoing = this.replica[how](Date.now(), change)
+    this.#touch(this.replica.rowsOf(change))
+    return undoing
+  }
+
   #face(): MeshSpace<T> {
     const face: Record<string, unknown> = {
       transact: (make: () => void) => {
@@ -333,14 +342,8 @@ class MeshClient<T extends TablesOf> implements RegionHost {
         this.#touch([])
         return change
       },
-      undo: (change: number) => {
-        this.#requireOpen()
-        const undoing = this.replica.undo(Date.now(), change)
-        const touched = new TouchedRows()
-        touched.add(this.replica.accumulator)
-        this.#touch(touched.rows)
-        return undoing
-      },
+      undo: (change: number) => this.#undo(change, 'undo'),
+      redo: (change: number) => this.#undo(change, 'redo'),
       branch: () => this.#branch(),
       status: () => this.#status(),
       stats: () => this.replica.stats,

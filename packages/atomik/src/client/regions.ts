@@ -13,7 +13,7 @@ import {
 } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { RegionSchema } from '../schema/index.ts'
+import { type RegionSchema, regionTable } from '../schema/index.ts'
 import { encodeUtf8, type Halves } from '../wire/index.ts'
 import type { Host } from './handles.ts'
 
@@ -287,7 +287,29 @@ function requireIndex(value: number, what: string): void {
 }
 
 /** Makes the regions that a program sees, and the way to tell their listeners of a row. */
-export function openRegions(
+/**
+ * A table of regions: byte arrays by name, for files and images, kept in pages. What travels and what a late reader fetches
+ * are the pages that changed. One client writes a region at a time.
+ *
+ * @param options.pageBytes a multiple of 8 up to 16,384; default 4,096. Small pages cost a row each, large ones are fetched whole
+ * @throws AtomikError `range`
+ */
+export function region(options: { readonly pageBytes?: number } = {}): RegionSchema {
+  const schema = regionTable(options)
+  // It brings its code along: whoever has no regions does not load it.
+  const opened: RegionSchema & OpensItself = {
+    ...schema,
+    open: (table, host) => openRegions(schema, table, host),
+  }
+  return opened
+}
+
+/** A table that is no rows for a program says itself what it is. */
+export interface OpensItself {
+  open(table: number, host: RegionHost): { readonly face: unknown; notify(row: number): void }
+}
+
+function openRegions(
   schema: RegionSchema,
   table: number,
   host: RegionHost,

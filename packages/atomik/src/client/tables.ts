@@ -1,7 +1,7 @@
 /** What a program holds of a table: rows by key, those that exist, and who is told when one changes. */
-import { type Fields, isRegion, type RegionSchema, type TableSchema } from '../schema/index.ts'
+import type { Fields, RegionSchema, TableSchema } from '../schema/index.ts'
 import { type Host, type Row, rowFactory } from './handles.ts'
-import { openRegions, type RegionHost, type RegionTable } from './regions.ts'
+import type { OpensItself, RegionHost, RegionTable } from './regions.ts'
 
 export type TablesOf = Readonly<Record<string, TableSchema>>
 export type FieldsOf<T> = T extends TableSchema<infer F> ? F : never
@@ -20,7 +20,10 @@ export interface Table<F extends Fields> {
    * after all of it is applied. Returns the way to stop.
    */
   subscribe(listener: (row: Row<F>) => void): () => void
-  /** Calls back when the row with this key has changed, here or elsewhere: once a batch. Returns the way to stop. */
+  /**
+   * Calls back when the row with this key has changed, here or elsewhere: once a batch. Returns the way to stop. One field alone is
+   * followed by its handle: `row(key).name.subscribe(…)`.
+   */
   watch(key: string, listener: (row: Row<F>) => void): () => void
 }
 
@@ -30,7 +33,8 @@ export function openAny(
   table: number,
   host: RegionHost,
 ): { readonly face: unknown; notify(row: number): void } {
-  return isRegion(schema) ? openRegions(schema as RegionSchema, table, host) : openTable(schema, table, host)
+  const { open } = schema as TableSchema & Partial<OpensItself>
+  return open === undefined ? openTable(schema, table, host) : open(table, host)
 }
 
 function openTable<F extends Fields>(
@@ -38,10 +42,20 @@ function openTable<F extends Fields>(
   table: number,
   host: Host,
 ): { readonly face: Table<F>; notify(row: number): void } {
-  const make = rowFactory(schema, table, host)
   const rows: Row<F>[] = []
   const listeners = new Set<(row: Row<F>) => void>()
-  const watchers = new Map<number, Set<(row: Row<F>) => void>>()
+  const watchers = new Map<number, Set<() => void>>()
+  const watch = (row: number, changed: () => void) => {
+    // A listener of its own, so that one function may be given twice.
+    const watcher = () => changed()
+    const those = watchers.get(row) ?? new Set()
+    watchers.set(row, those.add(watcher))
+    return () => {
+      those.delete(watcher)
+      if (those.size === 0 && watchers.get(row) === those) watchers.delete(row)
+    }
+  }
+  const make = rowFactory(schema, table, host, watch)
   const reference = host.replica.reference.tables[table]
   const rowAt = (index: number): Row<F> => {
     rows[index] ??= make(index, reference.keys[index])
@@ -68,22 +82,15 @@ function openTable<F extends Fields>(
       return () => listeners.delete(listener)
     },
     watch: (key, listener) => {
-      const index = host.replica.row(table, key)
-      // A listener of its own, so that one function may be given twice.
-      const watcher = (row: Row<F>) => listener(row)
-      const those = watchers.get(index) ?? new Set()
-      watchers.set(index, those.add(watcher))
-      return () => {
-        those.delete(watcher)
-        if (those.size === 0 && watchers.get(index) === those) watchers.delete(index)
-      }
+      const row = rowAt(host.replica.row(table, key))
+      return watch(host.replica.row(table, key), () => listener(row))
     },
   }
   return {
     face,
     notify: index => {
       for (const listener of listeners) listener(rowAt(index))
-      for (const watcher of watchers.get(index) ?? []) watcher(rowAt(index))
+      for (const watcher of watchers.get(index) ?? []) watcher()
     },
   }
 }

@@ -93,18 +93,41 @@ export class Branch implements BranchParent {
       return this.#lastChange + 1
     }
     this.#requireOpen()
-    return this.#commit(this.#editor.make(nowMs, make))
+    const change = this.#editor.make(nowMs, make)
+    return change.isEmpty ? this.#lastChange : this.#commit(change)
   }
 
   /**
-   * Undoes one change made here.
+   * Undoes one change made here, as `Replica.undo` does there.
    * @throws AtomikError `unknown-change`, `closed`
    */
   undo(nowMs: number, change: number): number {
     this.#requireOpen()
-    return this.#commit(
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? this.#invert(nowMs, last) : last
+  }
+
+  /**
+   * Brings back a change made here that was undone.
+   * @throws AtomikError `unknown-change`, `closed`
+   */
+  redo(nowMs: number, change: number): number {
+    this.#requireOpen()
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? last : this.#invert(nowMs, last)
+  }
+
+  #invert(nowMs: number, change: number): number {
+    const undoing = this.#commit(
       this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
     )
+    this.#undo.tie(change, undoing)
+    return undoing
+  }
+
+  /** Rows that a change made here touched. @throws AtomikError `unknown-change` */
+  rowsOf(change: number): readonly RowRef[] {
+    return this.#undo.rowsOf(change)
   }
 
   accum(nowMs: number, delta: Delta): number {
@@ -113,11 +136,11 @@ export class Branch implements BranchParent {
       return this.#lastChange + 1
     }
     this.#requireOpen()
+    if (delta.isEmpty) return this.#lastChange
     return this.#commit(this.#editor.fill(nowMs, into => into.fold(delta)))
   }
 
   #commit(change: Delta): number {
-    if (change.isEmpty) return this.#lastChange
     this.#undo.record(this.#lastChange + 1, change, this)
     this.accumulator.fold(change)
     return ++this.#lastChange

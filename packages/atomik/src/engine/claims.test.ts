@@ -83,6 +83,7 @@ class Bench {
         schema: schema.encode(),
         epoch,
         lsn,
+        stampBaseMs: 0,
         isOrdered: false,
         claims,
       },

@@ -1,7 +1,9 @@
 /** The engine: the replica and its hub-side twin, without I/O. */
 export { Branch, type BranchParent } from './branch.ts'
 export { StampClock } from './clock.ts'
+export { Follower, type FollowerOptions } from './follower.ts'
 export { formatIncarnation } from './label.ts'
+export { Leader, type Led } from './leader.ts'
 export { type MeshAction, type MeshEvent, MeshNode } from './mesh.ts'
 export type { MeshNews, MeshOptions, MeshStats } from './mesh-state.ts'
 export { SeededRandom } from './random.ts'

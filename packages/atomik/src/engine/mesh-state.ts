@@ -204,15 +204,34 @@ export class MeshState implements BranchParent {
       make(this.#editor.edit)
       return this.#lastChange + 1
     }
-    return this.#commit(nowMs, this.#editor.make(nowMs, make))
+    const change = this.#editor.make(nowMs, make)
+    return change.isEmpty ? this.#lastChange : this.#commit(nowMs, change)
   }
 
   /** Undoes one own change, as `Replica.undo`. @throws AtomikError `unknown-change` */
   undo(nowMs: number, change: number): number {
-    return this.#commit(
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? this.#invert(nowMs, last) : last
+  }
+
+  /** Brings back an own change that was undone, as `Replica.redo`. @throws AtomikError `unknown-change` */
+  redo(nowMs: number, change: number): number {
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? last : this.#invert(nowMs, last)
+  }
+
+  #invert(nowMs: number, change: number): number {
+    const undoing = this.#commit(
       nowMs,
       this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
     )
+    this.#undo.tie(change, undoing)
+    return undoing
+  }
+
+  /** Rows that an own change touched. @throws AtomikError `unknown-change` */
+  rowsOf(change: number): readonly RowRef[] {
+    return this.#undo.rowsOf(change)
   }
 
   accum(nowMs: number, delta: Delta): number {
@@ -220,6 +239,7 @@ export class MeshState implements BranchParent {
       this.#editor.fold(delta)
       return this.#lastChange + 1
     }
+    if (delta.isEmpty) return this.#lastChange
     return this.#commit(
       nowMs,
       this.#editor.fill(nowMs, into => into.fold(delta)),
@@ -227,7 +247,6 @@ export class MeshState implements BranchParent {
   }
 
   #commit(nowMs: number, change: Delta): number {
-    if (change.isEmpty) return this.#lastChange
     const bytes = bytesAtMost(change)
     if (bytes > limits.downlinkBytesMax / 2)
       throw new AtomikError('oversized', `a change of up to ${bytes} bytes is more than one message carries`)

@@ -14,7 +14,7 @@
  * timers, storage.
  */
 import { AtomikError } from '../errors.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema, differenceOf } from '../schema/index.ts'
 import {
   decodeMesh,
   type Halves,
@@ -226,8 +226,8 @@ export class MeshNode extends MeshState {
 
   #greeted(nowMs: number, peer: Peer, frame: MeshFrame & { type: 'greet' }, actions: MeshAction[]): void {
     let refusal: AtomikError | undefined
-    const theirs = Schema.decode(frame.schema)
-    const difference = this.schema.difference(theirs)
+    const theirs = decodeSchema(frame.schema)
+    const difference = differenceOf(this.schema, theirs)
     if (difference !== undefined)
       refusal = new AtomikError(
         'schema',

@@ -178,6 +178,16 @@ export class Outbox {
     return this.#claimed.map(claimOf)
   }
 
+  /** No record that was lost left a gap: all that is unsettled follows what is claimed. */
+  get isUnbroken(): boolean {
+    return this.#sessions.every(({ batches }) => lastRun(batches) === 0)
+  }
+
+  /** Something is on its way on this connection, and its fate will be told. */
+  get hasSent(): boolean {
+    return this.#sessions.some(({ sent }) => sent > 0)
+  }
+
   /** By alias: what is settled, as the hub counts. */
   get settled(): { alias: number; sequence: number }[] {
     return this.#claimed.map(({ settled }, alias) => ({ alias, sequence: settled }))
@@ -295,6 +305,7 @@ export class Outbox {
   reconnect(nowMs: number): void {
     for (const session of this.#sessions) {
       session.sent = 0
+      session.reached = 0
       session.mark = undefined
       session.hubSequence = 0
     }
@@ -409,8 +420,11 @@ export class Outbox {
     w.reset()
     const from = batch.from - session.base
     const to = batch.to - session.base
-    // The short form stands for alias 0.
-    if (isOrdered && alias === 0 && to === from + 1 && !batch.saltIsNew) writeChange(w, from, body.view())
+    // The short form stands for alias 0, and for the next change there: one that is sent again would be taken for another.
+    const isShort =
+      isOrdered && alias === 0 && to === from + 1 && !batch.saltIsNew && batch.from >= session.reached
+    session.reached = Math.max(session.reached, batch.to)
+    if (isShort) writeChange(w, from, body.view())
     else
       writeBatch(w, {
         alias,

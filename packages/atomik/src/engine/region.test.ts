@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Delta } from '../algebra/index.ts'
-import { isRegion, region, register, Schema, table, toggle } from '../schema/index.ts'
+import { decodeSchema, isRegion, regionTable, register, Schema, table, toggle } from '../schema/index.ts'
 import type { NamedRow } from '../wire/index.ts'
 import {
   objectionToPages,
@@ -22,7 +22,7 @@ import {
   writerOf,
 } from './index.ts'
 
-const files = region({ pageBytes: 64 })
+const files = regionTable({ pageBytes: 64 })
 const schema = new Schema({ notes: table({ on: toggle() }), files })
 const stride = 2 * files.layout.words
 const [alice, bob] = [1, 2].map(seed => Uint8Array.from({ length: 16 }, (_, i) => seed * 16 + i))
@@ -39,7 +39,7 @@ describe('the names of pages', () => {
 describe('a region in a schema', () => {
   it('survives its description, which names the page', () => {
     expect(schema.description).toContain('files(writer:u64,length:u32,page:page(64))')
-    const theirs = Schema.decode(schema.encode())
+    const theirs = decodeSchema(schema.encode())
     expect(theirs.tables.map(isRegion)).toEqual([false, true])
     expect(theirs.layouts[1]).toEqual(files.layout)
     const place = (name: string) => files.places.get(name)?.[0].word
@@ -57,7 +57,7 @@ describe('a region in a schema', () => {
     'files(writer:u64,length:u32,page:page(16392))\n',
     'files(writer:u64,length:u32,page:page(64)*2)\n',
   ])('is refused in any other form: %s', text => {
-    expect(() => Schema.decode(new TextEncoder().encode(text))).toThrow(
+    expect(() => decodeSchema(new TextEncoder().encode(text))).toThrow(
       expect.objectContaining({ code: 'schema' }),
     )
   })
@@ -234,7 +234,7 @@ describe('digests of pages', () => {
 })
 
 it('limits on regions: a row of the largest page fits, registers beside it keep their words', () => {
-  expect(region({ pageBytes: 16_384 }).layout.words).toBe(regionWords.bytes + 2048)
-  expect(() => region({ pageBytes: 16_392 })).toThrow(expect.objectContaining({ code: 'range' }))
+  expect(regionTable({ pageBytes: 16_384 }).layout.words).toBe(regionWords.bytes + 2048)
+  expect(() => regionTable({ pageBytes: 16_392 })).toThrow(expect.objectContaining({ code: 'range' }))
   expect(() => table({ writer: register.u64(), page: files.fields.page })).toThrow(/region\(\)/)
 })

@@ -8,12 +8,23 @@
  *
  * One write moves them together: a batch leaves with the rows that now contain it. A batch's record speaks for itself; rows and
  * position are worth only what their digest confirms, and when it does not they are given up and come again from a hub.
+ *
+ * A program whose schema has grown since takes all of it along: rows and batches get the new words, as zeros, and the position is
+ * forgotten, since a hub may hold what belongs in them.
  */
-import { Delta, Fingerprint } from '../algebra/index.ts'
+import { Delta, Fingerprint, type RowLayout } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Schema } from '../schema/index.ts'
-import { decodeDelta, encodeDelta, type Halves, namesByKey, type Reader, Writer } from '../wire/index.ts'
+import { decodeSchema, joinSchemas, type Schema } from '../schema/index.ts'
+import {
+  decodeDelta,
+  encodeDelta,
+  encodeUtf8,
+  type Halves,
+  namesByKey,
+  type Reader,
+  Writer,
+} from '../wire/index.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import type { OutboxJournal } from './outbox.ts'
 import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
@@ -47,6 +58,8 @@ export interface ReplicaImage {
   readonly taken: ReadonlyMap<string, number>
   /** Keys of all records, so that those that are given up can be removed. */
   readonly keys: readonly Uint8Array[]
+  /** The records were written under a shorter schema: all of them must be written again. */
+  readonly hasGrown: boolean
   /** What was damaged or missing, in words. Empty in a sound store. */
   readonly damage: readonly string[]
   /** Begins to collect writes. A method of the image, so that a replica without a store brings no code for one. */
@@ -93,7 +106,7 @@ export async function loadReplica(
 
 /**
  * The same from entries at hand. Damage is found and named, never thrown: what is sound is kept.
- * @throws AtomikError `schema` when changes wait there that were made under another description
+ * @throws AtomikError `schema` when changes wait there that were made under a description that this one does not go on from
  */
 export function readReplica(entries: Iterable<Entry>, space: string, schema: Schema): ReplicaImage {
   const prefix = spacePrefix(space).length
@@ -103,20 +116,26 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
   const names = new Reference(schema.layouts)
   const batches: { id: Uint8Array; base: number; batch: PendingBatch }[] = []
   const rows: { table: number; number: number; key: string; r: Reader }[] = []
-  let head: Head | undefined
-  for (const { key, value } of entries) {
+  const all = [...entries]
+  const kindOf = (key: Uint8Array) => String.fromCharCode(key[prefix] ?? 0)
+  const head = readHead(
+    all.find(({ key }) => kindOf(key) === 'S'),
+    damage,
+  )
+  const stored = storedSchema(head, schema)
+  for (const { key, value } of all) {
     keys.push(key)
-    const kind = String.fromCharCode(key[prefix] ?? 0)
+    const kind = kindOf(key)
     try {
       if (kind === 'S') {
-        head = readHead(openRecord(key, value, 'the head of the replica').r)
+        // Read first: it says under which schema the others were written.
       } else if (kind === 'R') {
         const { r } = openRecord(key, value, 'a row')
         const view = new DataView(key.buffer, key.byteOffset + prefix + 1, 8)
         const table = view.getUint32(0)
         rows.push({ table, number: view.getUint32(4), key: r.text(limits.keyBytesMax, 'key'), r })
       } else if (kind === 'B') {
-        batches.push(readBatch(openRecord(key, value, 'a batch').r, schema, names))
+        batches.push(readBatch(openRecord(key, value, 'a batch').r, stored, schema, names))
       } else if (kind === 'T') {
         const { r } = openRecord(key, value, 'a mark')
         taken.set(formatIncarnation(key.subarray(prefix + 1)), r.varint(Number.MAX_SAFE_INTEGER, 'sequence'))
@@ -128,7 +147,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
       damage.push(kind === 'B' ? `a batch of own changes is lost: ${error.message}` : error.message)
     }
   }
-  const state = head && readState(head, rows, schema, damage)
+  const state = head && readState(head, rows, stored, schema, damage)
   if (head === undefined && rows.length > 0) damage.push('the head of the replica is missing')
   batches.sort((a, b) => a.batch.from - b.batch.from)
   const sessions: Session[] = []
@@ -151,10 +170,36 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
     clock: head?.clock ?? zero,
     taken,
     keys,
+    hasGrown: stored.description !== schema.description,
     damage,
     openStore: (reference, numbers) => new ReplicaStore(image, reference, numbers),
   }
   return image
+}
+
+/** What records were written under, where `schema` has all of it and more; else `schema`. */
+function storedSchema(head: Head | undefined, schema: Schema): Schema {
+  if (head === undefined || head.schema === schema.description) return schema
+  try {
+    const stored = decodeSchema(encodeUtf8(head.schema))
+    return joinSchemas(schema, stored) === schema ? stored : schema
+  } catch (error) {
+    if (error instanceof AtomikError) return schema
+    throw error
+  }
+}
+
+/** A delta with the words that a longer schema has. */
+function widened(delta: Delta, layouts: readonly RowLayout[]): Delta {
+  const result = new Delta(layouts)
+  delta.tables.forEach(({ rows, count, words, layout }, t) => {
+    const stride = 2 * layout.words
+    for (let slot = 0; slot < count; slot++) {
+      const at = result.tables[t].open(rows[slot])
+      result.tables[t].words.set(words.subarray(slot * stride, (slot + 1) * stride), at)
+    }
+  })
+  return result
 }
 
 interface Head {
@@ -168,7 +213,18 @@ interface Head {
   readonly counts: readonly number[]
 }
 
-function readHead(r: Reader): Head {
+function readHead(entry: Entry | undefined, damage: string[]): Head | undefined {
+  if (entry === undefined) return undefined
+  try {
+    return parseHead(openRecord(entry.key, entry.value, 'the head of the replica').r)
+  } catch (error) {
+    if (!(error instanceof AtomikError)) throw error
+    damage.push(error.message)
+    return undefined
+  }
+}
+
+function parseHead(r: Reader): Head {
   readFormat(r)
   const schema = r.text(limits.schemaBytesMax, 'schema')
   const epoch = readHalves(r)
@@ -191,20 +247,21 @@ function readFormat(r: Reader): void {
 function readState(
   head: Head,
   rows: readonly { table: number; number: number; key: string; r: Reader }[],
+  stored: Schema,
   schema: Schema,
   damage: string[],
 ): StoredState | undefined {
-  if (head.schema !== schema.description) return undefined // another program's rows: they come again from the hub
+  if (head.schema !== stored.description) return undefined // another program's rows: they come again from the hub
   const state = schema.layouts.map(() => ({ keys: [] as string[], words: [] as Int32Array[] }))
   const check = new Reference(schema.layouts)
   try {
     for (const { table, number, key, r } of rows) {
       const part = state[table]
-      if (part === undefined || part.keys.length !== number)
+      if (stored.layouts[table] === undefined || part.keys.length !== number)
         throw new AtomikError('storage', `row ${number} of table ${table} does not follow the one before`)
       const words = new Int32Array(2 * schema.layouts[table].words)
       r.beginSpans()
-      for (let i = 0; i < words.length; i += 2) {
+      for (let i = 0; i < 2 * stored.layouts[table].words; i += 2) {
         r.span()
         words[i] = r.low
         words[i + 1] = r.high
@@ -219,7 +276,7 @@ function readState(
     }
     if (
       !sameLabel(check.fingerprint, head.digest) ||
-      state.some(({ keys }, table) => keys.length !== head.counts[table])
+      state.some(({ keys }, table) => keys.length !== (head.counts[table] ?? 0))
     )
       throw new AtomikError('storage', 'the rows do not add up to their digest: some are missing or old')
   } catch (error) {
@@ -227,16 +284,17 @@ function readState(
     damage.push(error.message)
     return undefined
   }
-  return { lsn: head.lsn, epoch: head.epoch, rows: state }
+  // No hub knows position 0/0, so it starts a grown replica from nothing; until then this is what there is to see.
+  return { lsn: head.lsn, epoch: stored === schema ? head.epoch : zero, rows: state }
 }
 
-function readBatch(r: Reader, schema: Schema, names: Reference) {
+function readBatch(r: Reader, stored: Schema, schema: Schema, names: Reference) {
   readFormat(r)
-  const description = r.text(limits.schemaBytesMax, 'schema hash')
-  if (description !== schema.hash)
+  const hash = r.text(limits.schemaBytesMax, 'schema hash')
+  if (hash !== stored.hash)
     throw new AtomikError(
       'schema',
-      `changes wait here that were made under schema ${description}, not ${schema.hash}: open the store with that one and a hub first`,
+      `changes wait here that were made under schema ${hash}, which ${schema.hash} does not go on from: open the store with that one and a hub first`,
     )
   const id = r.bytes(16).slice()
   const base = r.varint(Number.MAX_SAFE_INTEGER, 'base')
@@ -249,7 +307,7 @@ function readBatch(r: Reader, schema: Schema, names: Reference) {
   const label = readHalves(r)
   const { delta, named } = decodeDelta(
     r,
-    schema.layouts,
+    stored.layouts,
     {
       rowNumbered: () => -1,
       rowNamed: (table, key) => names.tables[table].find(key),
@@ -276,7 +334,7 @@ function readBatch(r: Reader, schema: Schema, names: Reference) {
   const batch: PendingBatch = {
     from,
     to,
-    delta,
+    delta: stored === schema ? delta : widened(delta, schema.layouts),
     salt,
     saltIsNew,
     before,
@@ -300,6 +358,12 @@ export interface Position {
   readonly clock: Halves
 }
 
+/** How far a neighbour's changes are in ours; undefined for one to be forgotten. */
+interface Taken {
+  readonly id: Uint8Array
+  readonly sequence: number | undefined
+}
+
 /** Collects what one write must hold. */
 export class ReplicaStore implements OutboxJournal {
   readonly #space: string
@@ -309,7 +373,7 @@ export class ReplicaStore implements OutboxJournal {
   readonly #dirtyRows: Set<number>[]
   /** Batches to put, or to remove, by the change before them. */
   #batches = new Map<number, { session: Session; batch: PendingBatch } | undefined>()
-  #taken = new Map<string, { id: Uint8Array; sequence: number }>()
+  #taken = new Map<string, Taken>()
   /** Records of rows in the store, by table. */
   readonly #stored: number[]
   #removals: Uint8Array[] = []
@@ -318,7 +382,7 @@ export class ReplicaStore implements OutboxJournal {
     | {
         readonly rows: readonly (readonly number[])[]
         readonly batches: ReadonlyMap<number, { session: Session; batch: PendingBatch } | undefined>
-        readonly taken: ReadonlyMap<string, { id: Uint8Array; sequence: number }>
+        readonly taken: ReadonlyMap<string, Taken>
         readonly removals: Uint8Array[]
         readonly stored: readonly number[]
       }
@@ -376,6 +440,11 @@ export class ReplicaStore implements OutboxJournal {
     this.#taken.set(formatIncarnation(id), { id, sequence })
   }
 
+  /** Nothing of that neighbour will come again. */
+  forget(id: Uint8Array): void {
+    this.#taken.set(formatIncarnation(id), { id, sequence: undefined })
+  }
+
   stageRows(delta: Delta): void {
     for (let t = 0; t < delta.tables.length; t++) {
       const { rows, count } = delta.tables[t]
@@ -418,9 +487,10 @@ export class ReplicaStore implements OutboxJournal {
       puts.push(entry === undefined ? { key, value: undefined } : this.#batchPut(w, key, entry))
     }
     for (const { id, sequence } of this.#taken.values()) {
+      const key = recordKey(this.#space, 'T', id)
       w.reset()
-      w.varint(sequence)
-      puts.push(sealRecord(w, recordKey(this.#space, 'T', id)).put)
+      w.varint(sequence ?? 0)
+      puts.push(sequence === undefined ? { key, value: undefined } : sealRecord(w, key).put)
     }
     puts.push(this.#headPut(w, position))
     this.#writing = { rows, batches: this.#batches, taken: this.#taken, removals: this.#removals, stored }

@@ -16,7 +16,7 @@
  * Over 500 lines, a third of them the types of events, actions and figures: the rest is one state machine, the connection.
  */
 import { Delta } from '../algebra/index.ts'
-import { AtomikError, type ErrorCode } from '../errors.ts'
+import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
@@ -30,6 +30,7 @@ import {
   nearestNumber,
   Reader,
   StampMark,
+  stampMsMax,
   Writer,
   writeAuth,
   writeHave,
@@ -114,7 +115,13 @@ export type ReplicaAction =
   /** Close this connection and open another at once: what was claimed on it no longer holds. */
   | { readonly type: 'reconnect' }
   /** The hub refuses this client, or its bytes make no sense: the connection is of no use. */
-  | { readonly type: 'fail'; readonly error: AtomikError; readonly fatal: boolean }
+  | {
+      readonly type: 'fail'
+      readonly error: AtomikError
+      readonly fatal: boolean
+      /** It happened at whoever we follow: this connection is good. */
+      readonly isElsewhere?: boolean
+    }
 
 /** What happened so far, for people and tests. */
 export interface ReplicaStats {
@@ -181,6 +188,9 @@ export class Replica {
   #link: 'down' | 'greeting' | 'live' = 'down'
   #isWritable = false
   #isOrdered = false
+  /** On this connection own changes go out behind the greeting, without waiting for the answer. */
+  #isEager = false
+  /** What stamps of own changes are coded against on this connection. */
   #stampBaseMs = 0
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
@@ -249,6 +259,10 @@ export class Replica {
     for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
     this.#editor.seeStamp(image.clock)
     this.#outbox.adopt(sessions, image.lastChange, store)
+    if (image.hasGrown) {
+      store.stageAll()
+      for (const session of sessions) for (const batch of session.batches) store.put(session, batch)
+    }
     this.#saved = image.lastChange
     return store
   }
@@ -343,15 +357,36 @@ export class Replica {
 
   /**
    * Undoes one own change, whatever came after it, as a new change. Exact in `xor` and `add`; a register or flag gets its
-   * earlier value back only if the undone write still stands. Undoing the undo is redo.
+   * earlier value back only if the undone write still stands. Returns the change by which it is undone: the one before, and nothing is
+   * made, when it was undone already. Undoing that one is redo.
    * @throws AtomikError `unknown-change` when it was refused or lies further back than `undoDepth`
    */
   undo(nowMs: number, change: number): number {
-    this.#commit(
-      nowMs,
-      this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp)),
-    )
-    return this.#outbox.lastChange
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? this.#invert(nowMs, last) : last
+  }
+
+  /**
+   * Brings back an own change that was undone. Returns the change by which it stands: a new one, or, when it stands already and
+   * nothing is made, the one that brought it back before, or itself.
+   * @throws AtomikError `unknown-change`
+   */
+  redo(nowMs: number, change: number): number {
+    const { stands, last } = this.#undo.standing(change)
+    return stands ? last : this.#invert(nowMs, last)
+  }
+
+  #invert(nowMs: number, change: number): number {
+    const undo = this.#editor.fill(nowMs, (into, stamp) => this.#undo.invert(change, into, this, stamp))
+    this.#commit(nowMs, undo)
+    const undoing = this.#outbox.lastChange
+    this.#undo.tie(change, undoing)
+    return undoing
+  }
+
+  /** Rows that an own change touched. @throws AtomikError `unknown-change` */
+  rowsOf(change: number): readonly RowRef[] {
+    return this.#undo.rowsOf(change)
   }
 
   /**
@@ -371,10 +406,48 @@ export class Replica {
     return this.#outbox.lastChange
   }
 
-  #commit(nowMs: number, change: Delta): void {
+  /**
+   * Takes in change `number` of a neighbour that is served here (`Leader`), as one of our own. One write brings it to the store together
+   * with the number, and no hub sees it before. Borrows `delta`. Needs a store.
+   * @throws AtomikError `oversized`
+   */
+  take(nowMs: number, neighbour: Uint8Array, number: number, delta: Delta): number {
+    assert(this.#store !== undefined && !this.#editor.isEditing, 'a replica with a store, at rest')
+    this.#editor.see(delta)
+    this.#commit(
+      nowMs,
+      this.#editor.fill(nowMs, into => {
+        into.fold(delta)
+        this.#quicken(into)
+      }),
+      true,
+    )
+    this.#store.take(neighbour, number)
+    return this.#outbox.lastChange
+  }
+
+  /** Gives life to rows that have none: who made them died with that change before it was saved, and a new row enters with its life (S15). */
+  #quicken(change: Delta): void {
+    for (const [t, { rows, count, words, layout }] of change.tables.entries()) {
+      const now = new Int32Array(2 * layout.words)
+      for (let slot = 0; slot < count; slot++) {
+        const at = 2 * slot * layout.words
+        if ((words[at] | words[at + 1]) !== 0) continue
+        this.readRow(t, rows[slot], now)
+        if ((now[0] | now[1]) === 0) words[at] = 1
+      }
+    }
+  }
+
+  /** That neighbour is gone: nothing of it will come again. */
+  forget(neighbour: Uint8Array): void {
+    this.#store?.forget(neighbour)
+  }
+
+  #commit(nowMs: number, change: Delta, isHeld = false): void {
     this.#outbox.makeRoom(this.#steady.at(nowMs), change)
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
-    this.#outbox.add(change)
+    this.#outbox.add(change, isHeld)
     this.stats.changes++
     if (this.#options.undoDepth === 0) this.#editor.recycle(change)
   }
@@ -388,10 +461,12 @@ export class Replica {
       case 'open':
         this.#link = 'greeting'
         this.#isOrdered = event.isOrdered === true
+        this.#stampBaseMs = Math.min(Math.max(0, Math.floor(timeMs)), stampMsMax)
         this.#attempt = 0
         this.#early.clear()
         this.#outbox.reconnect(nowMs)
         this.#greet(nowMs, actions)
+        this.#flush(nowMs, actions)
         return
       case 'close':
         this.#link = 'down'
@@ -411,9 +486,10 @@ export class Replica {
   }
 
   #flush(nowMs: number, actions: ReplicaAction[]): void {
-    if (this.#link !== 'live') return
-    if (!this.#isWritable) {
-      this.#dropUnwritable(actions)
+    if (this.#link === 'down' || (this.#link === 'greeting' && !this.#isEager)) return
+    if (this.#link === 'live' && !this.#isWritable) {
+      // What is on its way is refused there.
+      if (!this.#outbox.hasSent) this.#dropUnwritable(actions)
       return
     }
     if (this.#outbox.mustClaim) {
@@ -503,6 +579,9 @@ export class Replica {
   }
 
   #greet(nowMs: number, actions: ReplicaAction[]): void {
+    const claims = this.#outbox.claim()
+    // Once only: what a second greeting would repeat may be there already.
+    this.#isEager = this.#isOrdered && this.#attempt === 0 && this.#outbox.isUnbroken
     const w = this.#writer
     w.reset()
     writeHello(w)
@@ -513,8 +592,9 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
+      stampBaseMs: this.#stampBaseMs,
       isOrdered: this.#isOrdered,
-      claims: this.#outbox.claim(),
+      claims,
     })
     actions.push({ type: 'send', bytes: w.finish() })
     this.#greetedAtMs = nowMs
@@ -605,17 +685,23 @@ export class Replica {
 
   #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
+    this.epoch = frame.epoch
+    if (frame.lsn !== this.lsn) {
+      // The hub does not know our position: what it sends starts from nothing.
+      this.#unload(actions)
+      // Where order is kept it waits for us to say so: what we sent so far may name rows by numbers that mean nothing there.
+      if (this.#isOrdered) {
+        this.#greet(nowMs, actions)
+        return
+      }
+    }
     this.#link = 'live'
     this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
-    this.#outbox.reconnect(nowMs)
+    if (!this.#isEager) this.#outbox.reconnect(nowMs)
     this.#isWritable = frame.writable
-    this.#stampBaseMs = frame.stampBaseMs
     this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
-    this.epoch = frame.epoch
     this.#needAtMs = Number.NEGATIVE_INFINITY
     this.#declaredLsn = -1
-    // The hub does not know our position: what it sends starts from nothing.
-    if (frame.lsn !== this.lsn) this.#unload(actions)
     this.#catchUpLsn = frame.toLsn
     this.#store?.stagePosition()
     let isLate = false

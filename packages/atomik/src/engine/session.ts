@@ -46,8 +46,10 @@ export interface Session {
   /** The salt in force there. */
   settledSalt: Halves
   batches: PendingBatch[]
-  /** How many of them were sent on this connection. */
+  /** How many of them were sent on this connection, since the last time they began anew. */
   sent: number
+  /** Change number up to which batches were ever sent on this connection: what is sent again takes the long form. */
+  reached: number
   /** The largest stamp sent of it on this connection; undefined before the first batch. */
   mark: StampMark | undefined
   /** The hub's head of it, as far as was heard on this connection. */
@@ -66,6 +68,7 @@ export function openSession(id: Uint8Array, base: number): Session {
     settledSalt: { low: 0, high: 0 },
     batches: [],
     sent: 0,
+    reached: 0,
     mark: undefined,
     hubSequence: 0,
     isLate: false,

@@ -6,7 +6,7 @@
 import { Delta, Fingerprint } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema, type Schema } from '../schema/index.ts'
 import { type Halves, Reader, Writer } from '../wire/index.ts'
 import { IncarnationHead } from './heads.ts'
 import { sameLabel } from './label.ts'
@@ -168,7 +168,7 @@ function readRecords(storage: Storage, space: string): Records | undefined {
       head = readSpaceHead(openRecord(key, value, `the head of space ${space}`).r)
     } else if (kind === 'd' && key.length === at) {
       const { r } = open(key, value, 'the schema')
-      schema = Schema.decode(r.bytes(r.varint(limits.schemaBytesMax, 'schema')))
+      schema = decodeSchema(r.bytes(r.varint(limits.schemaBytesMax, 'schema')))
     } else if (kind === 'h' && key.length === at + 16) {
       const { r, sum } = open(key, value, 'a head')
       const incarnation = IncarnationHead.decode(r)

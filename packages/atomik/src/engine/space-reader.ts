@@ -15,6 +15,8 @@ export interface Claimed {
   chain: number
   /** The client went on from `chain` in another way than the head: what the head holds beyond is not its own. */
   isForked: boolean
+  /** A batch was not taken, so short frames say nothing until one comes in the long form that follows the chain. */
+  isBroken: boolean
   /** The largest stamp in the batches of the chain on this connection: what the next one's are coded against. */
   readonly mark: StampMark
   /** When we last asked for a repetition. */
@@ -29,6 +31,8 @@ export interface Connection {
   readonly grant: Grant
   /** The link keeps order: short frames may be used. */
   readonly isOrdered: boolean
+  /** It named rows by a position that means nothing here, and will subscribe again: until then nothing of it is read, or sent to it. */
+  readonly isDeaf: boolean
   /** Layouts its batches are read by: its own where it knows more than is stored. */
   layouts: readonly RowLayout[]
   /** Words a row of each table has there, and what follows for what it sees. */

@@ -9,7 +9,7 @@
 import { Fingerprint } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema } from '../schema/index.ts'
 import { type UplinkFrame, Writer, writeLack } from '../wire/index.ts'
 import { sameLabel } from './label.ts'
 import { sealRecord } from './records.ts'
@@ -47,7 +47,7 @@ export class SpaceRepair {
     const followed = epochs.some(
       ({ id }, i) => sameLabel(id, frame.epoch) && frame.lsn <= (epochs[i + 1]?.lsn ?? head.lsn),
     )
-    if (!followed || grant.rows !== 'all' || Schema.decode(frame.schema).description !== schema.description)
+    if (!followed || grant.rows !== 'all' || decodeSchema(frame.schema).description !== schema.description)
       throw new AtomikError(
         'storage',
         `space ${this.#space} waits for a client that has the ${this.missing} rows its disk has lost`,

@@ -15,7 +15,7 @@
  */
 import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema, joinSchemas, Schema } from '../schema/index.ts'
 import {
   type DecodedDelta,
   DeltaDecoder,
@@ -239,8 +239,8 @@ export class Space {
   ): void {
     const nowMs = this.#passed(timeMs)
     const grant = typeof access === 'boolean' ? openGrants[access ? 'all' : 'none'] : access
-    const theirs = Schema.decode(frame.schema)
-    const joined = this.#schema.join(theirs)
+    const theirs = decodeSchema(frame.schema)
+    const joined = joinSchemas(this.#schema, theirs)
     if (!(joined instanceof Schema))
       throw new AtomikError(
         'schema',
@@ -262,7 +262,8 @@ export class Space {
         claim: sequence,
         chain,
         isForked: false,
-        mark: new StampMark(this.#stampBaseMs),
+        isBroken: false,
+        mark: new StampMark(frame.stampBaseMs),
         askedAtMs: Number.NEGATIVE_INFINITY,
         early: new Map(),
       }
@@ -273,6 +274,7 @@ export class Space {
       attempt: frame.attempt,
       grant,
       isOrdered: frame.isOrdered,
+      isDeaf: frame.isOrdered && frame.lsn > lsn,
       layouts: joined === this.#schema ? this.#schema.layouts : joined.layouts,
       widths,
       view: new View(this.#schema.layouts, widths),
@@ -298,7 +300,7 @@ export class Space {
       heads: this.#headsOf(reader),
     })
     actions.push({ type: 'send', connection, bytes: w.finish() })
-    this.#feed(nowMs, reader, actions)
+    if (!reader.isDeaf) this.#feed(nowMs, reader, actions)
   }
 
   /** Fields were appended: from here on they are stored. Readers who do not know them see what they saw. */
@@ -365,8 +367,12 @@ export class Space {
     const reader = this.#connections.get(connection)
     if (reader === undefined)
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
-    if (frame.type === 'batch' || frame.type === 'change') {
-      this.#batch(nowMs, reader, frame.type === 'batch' ? frame : batchOf(reader, frame), actions)
+    if (reader.isDeaf) return
+    if (frame.type === 'change') {
+      const batch = batchOf(reader, frame)
+      if (!reader.claims[0].isBroken) this.#batch(nowMs, reader, batch, actions)
+    } else if (frame.type === 'batch') {
+      this.#batch(nowMs, reader, frame, actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -471,6 +477,7 @@ export class Space {
       return false
     }
     if (frame.from > claimed.chain) {
+      claimed.isBroken = true
       this.stats.gapsSeen++
       if (
         claimed.early.size < earlyBatchesMax &&
@@ -508,10 +515,12 @@ export class Space {
       }
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
+      claimed.isBroken = false
       claimed.mark.see(decoded.delta)
       return true
     }
     if (!head.hasRoom) {
+      claimed.isBroken = true
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
@@ -524,6 +533,7 @@ export class Space {
       }) ?? objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
     head.move({ sequence: frame.to, label, salt, refused })
     claimed.chain = frame.to
+    claimed.isBroken = false
     claimed.mark.see(decoded.delta)
     this.lsn++
     this.#store.stageHead(head)

@@ -130,6 +130,63 @@ describe('undo in xor and add', () => {
     )
   })
 
+  it('undone and brought back in any order, each change counts exactly while it stands', () => {
+    const steps = fc.array(
+      fc.tuple(fc.constantFrom('change' as const, 'undo' as const, 'redo' as const), fc.nat()),
+      {
+        minLength: 1,
+        maxLength: 60,
+      },
+    )
+    fc.assert(
+      fc.property(steps, steps => {
+        const alone = new Alone()
+        // By hand: what each began with adds, and whether it is in; of each change to which it belongs, and whether it takes out.
+        const begun: { readonly by: number; isIn: boolean; last: number }[] = []
+        const made: { readonly of: number; readonly takesOut: boolean }[] = []
+        for (const [kind, pick] of steps) {
+          const { lastChange } = alone.replica
+          if (kind === 'change' || made.length === 0) {
+            made.push({ of: begun.length, takesOut: false })
+            begun.push({ by: 1 + (pick % 1000), isIn: true, last: made.length })
+            expect(alone.add(1 + (pick % 1000))).toBe(made.length)
+          } else {
+            const asked = 1 + (pick % made.length)
+            const { of, takesOut } = made[asked - 1]
+            const family = begun[of]
+            const isIn = (kind === 'undo') === takesOut
+            const change = alone.replica[kind](++alone.now, asked)
+            if (family.isIn === isIn) {
+              expect([change, alone.replica.lastChange]).toEqual([family.last, lastChange])
+            } else {
+              made.push({ of, takesOut: !isIn })
+              expect(change).toBe(made.length)
+              family.isIn = isIn
+              family.last = change
+            }
+          }
+          const sum = begun.reduce((total, { by, isIn }) => total + (isIn ? by : 0), 0)
+          expect(BigInt.asIntN(64, alone.words('k')[at('sum')])).toBe(BigInt(sum))
+        }
+      }),
+      { numRuns: 300, seed: 1 },
+    )
+  })
+
+  it('once: a second undo of the same change makes nothing, and a redo of one that stands neither', () => {
+    const alone = new Alone()
+    const change = alone.add(5)
+    const undone = alone.undo(change)
+    expect([alone.undo(change), alone.replica.lastChange]).toEqual([undone, undone])
+    expect(alone.words('k')[at('sum')]).toBe(0n)
+    const again = alone.replica.redo(++alone.now, change)
+    expect(alone.words('k')[at('sum')]).toBe(5n)
+    expect([alone.replica.redo(++alone.now, change), alone.replica.lastChange]).toEqual([again, again])
+    const stands = alone.add(1)
+    expect(alone.replica.redo(++alone.now, stands)).toBe(stands)
+    expect(codeOf(() => alone.replica.redo(1, 99))).toBe('unknown-change')
+  })
+
   it('can itself be undone, which is redo, any number of times', () => {
     const alone = new Alone()
     let last = alone.add(5)
@@ -196,6 +253,19 @@ describe('undo of a register', () => {
     expect(alone.name()).toBe(2)
     alone.undo(second)
     expect(alone.name()).toBe(1)
+  })
+
+  it('brought back gives the value again, and leaves alone what was written since', () => {
+    const alone = new Alone()
+    alone.write(1)
+    const second = alone.write(2)
+    alone.undo(second)
+    alone.replica.redo(++alone.now, second)
+    expect(alone.name()).toBe(2)
+    alone.undo(second)
+    alone.write(3)
+    alone.replica.redo(++alone.now, second)
+    expect(alone.name()).toBe(3)
   })
 
   it('makes a new stamp, so that it holds against what others saw', () => {

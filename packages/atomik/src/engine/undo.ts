@@ -3,15 +3,23 @@
  * oldest falls out. In `xor` and `add` undo is the inverse, exact at any position; `max` has none, so there undo writes
  * the earlier value as a new change, and only while the undone write still stands: itself, or as an undo brought it back.
  * So undoing backwards through a history arrives where it began.
+ *
+ * A change, its undo, the undo of that, … are one family: what its last member did is how things stand. So a change that is out
+ * already is not taken out once more, which in `add` would count it twice, whichever member is asked for.
  */
 import { Delta, foldRow, invertRow, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Halves } from '../wire/index.ts'
+import { type RowRef, TouchedRows } from './rows.ts'
 
 interface Record {
   readonly delta: Delta
   /** READ of the touched rows before the change. */
   readonly before: Delta
+  /** Numbers of the change and of all that took it out and back in, in their order. */
+  family: number[]
+  /** It takes out what began the family. */
+  takesOut: boolean
 }
 
 /** READ of a whole row. */
@@ -41,21 +49,62 @@ export class UndoLog {
         state.readRow(t, rows[slot], to.words.subarray(at, at + 2 * layout.words))
       }
     }
-    this.#records.set(change, { delta, before })
+    this.#records.set(change, { delta, before, family: [change], takesOut: false })
     if (this.#records.size > this.#depth) {
       const oldest = this.#records.keys().next()
-      if (!oldest.done) this.#records.delete(oldest.value)
+      if (!oldest.done) this.#drop(oldest.value)
     }
+  }
+
+  #drop(change: number): void {
+    const family = this.#records.get(change)?.family
+    family?.splice(family.indexOf(change), 1)
+    this.#records.delete(change)
   }
 
   /** Changes (from, to] were refused: they have nothing to undo. */
   forget(from: number, to: number): void {
     if (to - from > this.#records.size) {
-      for (const change of this.#records.keys())
-        if (change > from && change <= to) this.#records.delete(change)
+      for (const change of this.#records.keys()) if (change > from && change <= to) this.#drop(change)
     } else {
-      for (let change = from + 1; change <= to; change++) this.#records.delete(change)
+      for (let change = from + 1; change <= to; change++) this.#drop(change)
     }
+  }
+
+  /**
+   * Whether this change stands, and the last of its family, which made that so: undoing that one turns it round.
+   * @throws AtomikError `unknown-change`
+   */
+  standing(change: number): { readonly stands: boolean; readonly last: number } {
+    const { family, takesOut } = this.#recordOf(change)
+    const last = family[family.length - 1]
+    return { stands: this.#recordOf(last).takesOut === takesOut, last }
+  }
+
+  /** Notes that `undoing` undid `change`, the last of its family. */
+  tie(change: number, undoing: number): void {
+    const [undone, record] = [this.#records.get(change), this.#records.get(undoing)]
+    if (undone === undefined || record === undefined) return
+    undone.family.push(undoing)
+    record.family = undone.family
+    record.takesOut = !undone.takesOut
+  }
+
+  /** Rows that this change touched. @throws AtomikError `unknown-change` */
+  rowsOf(change: number): readonly RowRef[] {
+    const touched = new TouchedRows()
+    touched.add(this.#recordOf(change).delta)
+    return touched.rows
+  }
+
+  #recordOf(change: number): Record {
+    const record = this.#records.get(change)
+    if (record === undefined)
+      throw new AtomikError(
+        'unknown-change',
+        `change ${change} cannot be undone: it was refused or is too long ago`,
+      )
+    return record
   }
 
   /**
@@ -63,12 +112,7 @@ export class UndoLog {
    * @throws AtomikError `unknown-change`
    */
   invert(change: number, into: Delta, state: Readable, stamp: () => Halves): void {
-    const record = this.#records.get(change)
-    if (record === undefined)
-      throw new AtomikError(
-        'unknown-change',
-        `change ${change} cannot be undone: it was refused or is too long ago`,
-      )
+    const record = this.#recordOf(change)
     for (let t = 0; t < record.delta.tables.length; t++) {
       const done = record.delta.tables[t]
       const { layout } = done

@@ -1,4 +1,5 @@
 /** Schemas: typed fields over words, their layout, and the description both sides compare. */
+export { decodeSchema, differenceOf, joinSchemas } from './description.ts'
 export {
   array,
   type Bits,
@@ -22,7 +23,7 @@ export {
   type Place,
   type RegionFields,
   type RegionSchema,
-  region,
+  regionTable,
   Schema,
   type TableSchema,
   type Tables,

@@ -7,9 +7,8 @@
 import { formatHalves, Mixer, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { decodeUtf8, encodeUtf8 } from '../wire/index.ts'
-import type { Bits, Field, Register, ScalarField } from './fields.ts'
-import { array, bits, counter, flag, page, register, toggle } from './fields.ts'
+import { encodeUtf8 } from '../wire/index.ts'
+import { type Bits, type Field, page, type Register, register, type ScalarField } from './fields.ts'
 
 export type Fields = Readonly<Record<string, Field>>
 
@@ -133,13 +132,10 @@ export interface RegionSchema extends TableSchema<RegionFields> {
 }
 
 /**
- * A table of regions: byte arrays by name, for files and images, kept in pages. What travels and what a late reader fetches
- * are the pages that changed. One client writes a region at a time.
- *
- * @param options.pageBytes a multiple of 8 up to 16,384; default 4,096. Small pages cost a row each, large ones are fetched whole
+ * The table in which regions are kept, by page. Programs call `region()`, which brings the code that reads and patches them.
  * @throws AtomikError `range`
  */
-export function region(options: { readonly pageBytes?: number } = {}): RegionSchema {
+export function regionTable(options: { readonly pageBytes?: number } = {}): RegionSchema {
   const pageBytes = options.pageBytes ?? 4096
   const fields: RegionFields = { writer: register.u64(), length: register.u32(), page: page(pageBytes) }
   return { ...table(fields), fields, pageBytes }
@@ -165,13 +161,13 @@ function requireName(name: string, what: string): void {
     throw new AtomikError('range', `a ${what} name is letters, digits, _ and -, got ${JSON.stringify(name)}`)
 }
 
-function countElements(fields: Fields): number {
+export function countElements(fields: Fields): number {
   let elements = 0
   for (const field of Object.values(fields)) if (field.kind === 'array') elements += field.count
   return elements
 }
 
-function requireElements(elements: number): void {
+export function requireElements(elements: number): void {
   if (elements > limits.elementsMax)
     throw new AtomikError(
       'range',
@@ -216,151 +212,18 @@ export class Schema {
   encode(): Uint8Array {
     return encodeUtf8(this.description)
   }
-
-  /**
-   * The schema a description speaks of: what lets a hub hold, check and show records it has no source code for.
-   * @throws AtomikError `schema` when it is not a description this version writes
-   */
-  static decode(bytes: Uint8Array): Schema {
-    const text = bytes.length > limits.schemaBytesMax ? undefined : decodeUtf8(bytes)
-    if (text === undefined) throw new AtomikError('schema', 'a schema description that is not text')
-    const tables: Record<string, TableSchema> = Object.create(null)
-    let schema: Schema
-    try {
-      const lines = text.split('\n').slice(0, -1)
-      if (lines.length > limits.tablesMax)
-        throw new AtomikError('schema', `a space has at most ${limits.tablesMax} tables, got ${lines.length}`)
-      let elements = 0
-      for (const line of lines) {
-        const match = /^([\w-]+)\((.*)\)$/.exec(line)
-        if (match === null || match[1] in tables)
-          throw new AtomikError('schema', `not a table description: ${line.slice(0, 80)}`)
-        const fields = parseFields(match[2])
-        // Counted before places are made for them: 12 bytes can announce 4,095 elements.
-        elements += countElements(fields)
-        requireElements(elements)
-        tables[match[1]] = table(fields)
-      }
-      schema = new Schema(tables)
-    } catch (error) {
-      if (error instanceof AtomikError) throw new AtomikError('schema', error.message, { cause: error })
-      throw error
-    }
-    if (schema.description !== text)
-      throw new AtomikError('schema', 'a schema description in unusual spelling')
-    return schema
-  }
-
-  /**
-   * The schema that has all of both, where one only goes on after the other: tables at the end, fields at the end of a table. `this`
-   * when it has everything already. Otherwise the first thing that stands against it, in words.
-   */
-  join(other: Schema): Schema | { readonly difference: string } {
-    if (this.description === other.description) return this
-    const tables: Record<string, TableSchema> = Object.create(null)
-    for (let t = 0; t < Math.max(this.names.length, other.names.length); t++) {
-      const [here, there] = [this.tables[t], other.tables[t]]
-      if (here !== undefined && there !== undefined) {
-        if (this.names[t] !== other.names[t]) return { difference: this.difference(other) ?? '' }
-        const [shorter, longer] = [here, there]
-          .map(({ fields }) => describeFields(fields))
-          .sort((a, b) => a.length - b.length)
-        if (shorter !== '' && longer !== shorter && !longer.startsWith(`${shorter},`))
-          return { difference: this.difference(other) ?? '' }
-      }
-      const isLonger =
-        here === undefined || Object.keys(there?.fields ?? {}).length > Object.keys(here.fields).length
-      tables[this.names[t] ?? other.names[t]] = isLonger ? there : here
-    }
-    try {
-      const joined = new Schema(tables)
-      return joined.description === this.description ? this : joined
-    } catch (error) {
-      if (error instanceof AtomikError) return { difference: error.message }
-      throw error
-    }
-  }
-
-  /** The first thing in which two schemas differ, in words, or undefined when they are the same. */
-  difference(other: Schema): string | undefined {
-    if (this.description === other.description) return undefined
-    for (let t = 0; t < Math.max(this.names.length, other.names.length); t++) {
-      const name = this.names[t]
-      if (name !== other.names[t])
-        return `table ${t + 1} is ${name ?? 'absent'} here and ${other.names[t] ?? 'absent'} there`
-      const here = Object.entries(this.tables[t].fields).map(
-        ([field, type]) => `${field}:${describeField(type)}`,
-      )
-      const there = Object.entries(other.tables[t].fields).map(
-        ([field, type]) => `${field}:${describeField(type)}`,
-      )
-      for (let f = 0; f < Math.max(here.length, there.length); f++)
-        if (here[f] !== there[f])
-          return `field ${f + 1} of ${name} is ${here[f] ?? 'absent'} here and ${there[f] ?? 'absent'} there`
-    }
-    return 'the descriptions differ'
-  }
 }
 
-function describeFields(fields: Fields): string {
+export function describeFields(fields: Fields): string {
   return Object.entries(fields)
     .map(([name, field]) => `${name}:${describeField(field)}`)
     .join(',')
 }
 
-function describeField(field: Field): string {
+export function describeField(field: Field): string {
   if (field.kind === 'register') return field.type
   if (field.kind === 'bits')
     return field.isPage === true ? `page(${field.count / 8})` : `bits(${field.count})`
   if (field.kind === 'array') return `${describeField(field.element)}*${field.count}`
   return field.kind
-}
-
-function parseFields(text: string): Fields {
-  const fields: Record<string, Field> = Object.create(null)
-  for (const part of splitFields(text)) {
-    const match = /^([\w-]+):([a-z0-9]+)(?:\(([^()]*)\))?(?:\*([0-9]{1,5}))?$/.exec(part)
-    if (match === null || match[1] in fields)
-      throw new AtomikError('schema', `not a field description: ${part.slice(0, 80)}`)
-    const [, name, type, parameter, count] = match
-    const field = parseField(type, parameter)
-    if (count !== undefined && field.kind === 'bits')
-      throw new AtomikError('schema', `not a field description: ${part.slice(0, 80)}`)
-    fields[name] = count === undefined || field.kind === 'bits' ? field : array(field, Number(count))
-  }
-  return fields
-}
-
-/** Splits at commas outside brackets, in one pass. */
-function splitFields(text: string): string[] {
-  const parts: string[] = []
-  let start = 0
-  let inside = false
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '(') inside = true
-    else if (text[i] === ')') inside = false
-    else if (text[i] === ',' && !inside) {
-      parts.push(text.slice(start, i))
-      start = i + 1
-    }
-  }
-  if (text !== '') parts.push(text.slice(start))
-  return parts
-}
-
-function parseField(type: string, parameter: string | undefined): ScalarField | ReturnType<typeof bits> {
-  if (parameter !== undefined) {
-    if (type === 'enum') return register.enum(...(parameter.split(',') as [string, ...string[]]))
-    if (type === 'bits') return bits(Number(parameter))
-    if (type === 'page') return page(Number(parameter))
-    if (type === 'bytes') return register.bytes(Number(parameter))
-    if (type === 'text') return register.text(Number(parameter))
-  } else {
-    if (type === 'toggle') return toggle()
-    if (type === 'flag') return flag()
-    if (type === 'counter') return counter()
-    if (type !== 'enum' && type !== 'bytes' && type !== 'text' && Object.hasOwn(register, type))
-      return register[type as 'u8' | 'u64' | 'bool']()
-  }
-  throw new AtomikError('schema', `an unknown field type: ${type}`)
 }

@@ -24,7 +24,18 @@ import { hexBytes, hexWord, parseBytes } from '../../../../spec/vectors/text.ts'
 import { WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { array, bits, counter, type Field, flag, register, Schema, table, toggle } from '../schema/index.ts'
+import {
+  array,
+  bits,
+  counter,
+  decodeSchema,
+  type Field,
+  flag,
+  register,
+  Schema,
+  table,
+  toggle,
+} from '../schema/index.ts'
 import { decodeDelta } from './decode.ts'
 import { namesByKey } from './delta.ts'
 import { encodeDelta } from './encode.ts'
@@ -124,7 +135,7 @@ function encode(
   { schema, known, naming, stampBaseMs: base }: DeltaInput,
   rows: readonly RowCase[],
 ): Uint8Array {
-  const { layouts } = Schema.decode(new TextEncoder().encode(schema))
+  const { layouts } = decodeSchema(new TextEncoder().encode(schema))
   const { delta, keys } = deltaOf(layouts, known, rows)
   const w = new Writer()
   encodeDelta(w, delta, namesFor(naming, known, keys), { ms: base, count: 0 })

@@ -167,6 +167,7 @@ describe('limits of messages', () => {
       schema: new Uint8Array(limits.schemaBytesMax),
       epoch: zero,
       lsn: 0,
+      stampBaseMs: 0,
       isOrdered: true,
       claims,
     }

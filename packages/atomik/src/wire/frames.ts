@@ -8,10 +8,11 @@
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Reader } from './reader.ts'
+import { stampMsMax } from './stamp.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 
-export const wireVersion = 2
+export const wireVersion = 3
 /** "ATMK" as a little-endian u32: the first bytes a client sends. */
 const magic = 0x4b4d_5441
 
@@ -91,6 +92,8 @@ export type UplinkFrame =
       /** Epoch and log number the client's reference stands at; 0 and 0 when it has none. */
       readonly epoch: Halves
       readonly lsn: number
+      /** Milliseconds since 1970 that the first stamp of each incarnation is coded against on this connection. */
+      readonly stampBaseMs: number
       /** The link keeps the order of messages and repeats none: short frames may be used on it, both ways. */
       readonly isOrdered: boolean
       readonly claims: readonly Claim[]
@@ -192,6 +195,7 @@ export function writeSubscribe(
     schema: Uint8Array
     epoch: Halves
     lsn: number
+    stampBaseMs: number
     isOrdered: boolean
     claims: readonly Claim[]
   },
@@ -203,6 +207,7 @@ export function writeSubscribe(
   w.bytes(frame.schema)
   w.u64(frame.epoch.low, frame.epoch.high)
   w.varint(frame.lsn)
+  w.varint(frame.stampBaseMs)
   w.u8(frame.isOrdered ? 1 : 0)
   w.varint(frame.claims.length)
   for (const claim of frame.claims) {
@@ -448,6 +453,7 @@ function readUplink(r: Reader): UplinkFrame {
       const schema = r.bytes(r.varint(limits.schemaBytesMax, 'bytes in a schema'))
       const epoch = readHalves(r)
       const lsn = r.varint(sequenceMax, 'log number')
+      const stampBaseMs = r.varint(stampMsMax, 'stamp base')
       const isOrdered = readFlag(r, 'ordered')
       const claims: Claim[] = []
       for (let count = r.varint(limits.incarnationsMax, 'incarnations'); count > 0; count--) {
@@ -457,7 +463,7 @@ function readUplink(r: Reader): UplinkFrame {
         const sequence = r.varint(sequenceMax, 'sequence')
         claims.push({ incarnation, sequence, label: readHalves(r) })
       }
-      return { type: 'subscribe', attempt, space, schema, epoch, lsn, isOrdered, claims }
+      return { type: 'subscribe', attempt, space, schema, epoch, lsn, stampBaseMs, isOrdered, claims }
     }
     case FrameType.batch: {
       const head = r.varint(limits.incarnationsMax * 2 - 1, 'alias')
@@ -514,7 +520,7 @@ function readDownlink(r: Reader): DownlinkFrame {
       const epoch = readHalves(r)
       const lsn = r.varint(sequenceMax, 'log number')
       const toLsn = lsn + r.varint(sequenceMax - lsn, 'log numbers behind')
-      const stampBaseMs = r.varint(2 ** 48 - 1, 'stamp base')
+      const stampBaseMs = r.varint(stampMsMax, 'stamp base')
       const writable = readFlag(r, 'writable')
       return { type: 'welcome', attempt, epoch, lsn, toLsn, stampBaseMs, writable, heads: readHeads(r) }
     }

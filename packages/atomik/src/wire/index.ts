@@ -46,6 +46,6 @@ export {
   writeMesh,
 } from './mesh.ts'
 export { Reader } from './reader.ts'
-export { type Stamp, StampMark } from './stamp.ts'
+export { type Stamp, StampMark, stampMsMax } from './stamp.ts'
 export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
 export { Writer } from './writer.ts'

@@ -17,7 +17,7 @@ import { formatRefused, type RefusedCase } from '../../../../spec/vectors/genera
 import { hexBytes, hexHalves, hexWord, parseBytes, parseHalves } from '../../../../spec/vectors/text.ts'
 import { Delta, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
-import { Schema } from '../schema/index.ts'
+import { decodeSchema } from '../schema/index.ts'
 import { decodeDelta } from './decode.ts'
 import { encodeDelta } from './encode.ts'
 import { decodeDownlink, decodeUplink, errorCodes, FrameType } from './frames.ts'
@@ -88,7 +88,7 @@ describe('codec.json', () => {
   it.each(codec.deltas)('delta: $name', one => {
     const decoded = decodeVector(parseBytes(one.bytes), one)
     expect(rowsOf(decoded, one.known)).toEqual(sortRows(one.rows))
-    const { delta, keys } = deltaOf(Schema.decode(encodeUtf8(one.schema)).layouts, one.known, one.rows)
+    const { delta, keys } = deltaOf(decodeSchema(encodeUtf8(one.schema)).layouts, one.known, one.rows)
     const w = new Writer()
     encodeDelta(w, delta, namesFor(one.naming, one.known, keys), { ms: one.stampBaseMs, count: 0 })
     expect(hexBytes(w.finish())).toBe(one.bytes)
@@ -160,7 +160,7 @@ describe('bytes spelt out by hand', () => {
   })
 
   it('has a delta: the long form, one table, rows by key, the last block, a shape of two groups, ATL, life 1, counter −1', () => {
-    const layouts = Schema.decode(encodeUtf8('c(n:counter)\n')).layouts
+    const layouts = decodeSchema(encodeUtf8('c(n:counter)\n')).layouts
     const rows = [{ table: 0, key: 'ATL', words: { 0: '0x1', 1: '0xffffffffffffffff' } }]
     const { delta, keys } = deltaOf(layouts, [], rows)
     expect(finish(w => encodeDelta(w, delta, namesFor('key', [], keys), { ms: 0, count: 0 }))).toBe(

@@ -2,7 +2,7 @@
 import { type Lane, lanes } from 'atomik'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { setParameters } from '../shell/route.ts'
-import { BitButtons, Bits } from './bits.tsx'
+import { BitButtons, Bits, drawnBits } from './bits.tsx'
 import { DeltaList } from './delta-list.tsx'
 import {
   accum,
@@ -130,6 +130,11 @@ export function AlgebraView({ parameters }: { parameters: URLSearchParams }) {
 
       <section class="card" aria-labelledby="delta-title">
         <h2 id="delta-title">A delta</h2>
+        {width > drawnBits && (
+          <p class="note">
+            Of {width} bits the lowest {drawnBits} are drawn; type the others.
+          </p>
+        )}
         <div class="delta-editor">
           <BitButtons value={delta} width={width} onChange={setDelta} />
           <WordInput value={delta} width={width} base={base} onChange={setDelta} />

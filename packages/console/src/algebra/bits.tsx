@@ -4,10 +4,13 @@ import { useRef, useState } from 'preact/hooks'
 
 const isSet = (value: bigint, bit: number) => ((value >> BigInt(bit)) & 1n) === 1n
 
+/** Of wider words the lowest bits are drawn; the text says the rest. */
+export const drawnBits = 128
+
 /** Bits in groups of four from the right: [[7,6,5,4],[3,2,1,0]]. */
 function nibbles(width: number): number[][] {
   const groups: number[][] = []
-  for (let top = width - 1; top >= 0; ) {
+  for (let top = Math.min(width, drawnBits) - 1; top >= 0; ) {
     const bottom = top - (top % 4)
     groups.push(Array.from({ length: top - bottom + 1 }, (_, i) => top - i))
     top = bottom - 1
@@ -54,7 +57,7 @@ export function BitButtons({ value, width, onChange }: EditableBits) {
   const [current, setCurrent] = useState(0)
   const group = useRef<HTMLFieldSetElement>(null)
   const go = (bit: number) => {
-    const to = Math.max(0, Math.min(width - 1, bit))
+    const to = Math.max(0, Math.min(width - 1, drawnBits - 1, bit))
     setCurrent(to)
     group.current?.querySelector<HTMLButtonElement>(`[data-bit="${to}"]`)?.focus()
   }
@@ -86,7 +89,7 @@ export function BitButtons({ value, width, onChange }: EditableBits) {
               class={`bit${isSet(value, bit) ? ' one' : ''}`}
               aria-pressed={isSet(value, bit)}
               aria-label={`bit ${bit}`}
-              tabIndex={bit === Math.min(current, width - 1) ? 0 : -1}
+              tabIndex={bit === Math.min(current, width - 1, drawnBits - 1) ? 0 : -1}
               onFocus={() => setCurrent(bit)}
               onKeyDown={event => key(event, bit)}
               onClick={() => onChange(value ^ (1n << BigInt(bit)))}

@@ -2,7 +2,7 @@
  * What the algebra view holds: one context, and the deltas accumulated since its last LOAD or SWAP. Everything shown is
  * computed by the library from this; nothing here calculates a state by itself.
  */
-import { AtomikContext, type Lane, lanes } from 'atomik'
+import { AtomikContext, type Lane, lanes, limits } from 'atomik'
 
 export interface Step {
   /** Names the delta for as long as it is shown, wherever it is moved. */
@@ -14,7 +14,7 @@ export interface Step {
 
 export interface Program {
   readonly lane: Lane
-  /** Bits, 1 to `widthMax`. */
+  /** Bits, 1 to `widthMax`: as many as the library takes. */
   readonly width: number
   readonly reference: bigint
   readonly steps: readonly Step[]
@@ -25,8 +25,7 @@ export interface Outcome {
   readonly state: bigint
 }
 
-/** The library goes to 4,096 bits; more than this is no picture. */
-export const widthMax = 128
+export const widthMax = limits.widthBitsMax
 /** Steps kept; a SWAP makes room. */
 export const stepsMax = 24
 /** Orders tried at once: all of up to five steps, and that many random ones of more. */
@@ -207,7 +206,7 @@ export function fromParameters(parameters: URLSearchParams): Program | undefined
 }
 
 function parseHex(text: string, width: number): bigint | undefined {
-  if (!/^[0-9a-f]{1,32}$/i.test(text)) return undefined
+  if (!/^[0-9a-f]{1,1024}$/i.test(text)) return undefined
   const value = BigInt(`0x${text}`)
   return value >> BigInt(width) === 0n ? value : undefined
 }

@@ -121,6 +121,33 @@ describe.skipIf(!canRun)('the algebra view', { timeout: 60_000 }, () => {
     expect(await wordOf(page, 'state')).toBe(`0b${'10000100'.padStart(70, '0')}`)
   })
 
+  it('takes words as wide as the library does, and draws the lowest bits', async () => {
+    await page.getByTestId('width').fill('4096')
+    await page.getByTestId('width').press('Enter')
+    await page.getByTestId('base').selectOption('hexadecimal')
+    await page.getByTestId('delta-input').fill(`8${'0'.repeat(1023)}`)
+    await page.getByRole('button', { name: 'ACCUM' }).click()
+    expect(await wordOf(page, 'state')).toBe(`0x8${'0'.repeat(1021)}84`)
+    expect(await page.getByRole('button', { name: /^bit \d+$/ }).count()).toBe(128)
+    const seen = page.url()
+    await page.goto('about:blank')
+    await page.goto(seen)
+    expect(await wordOf(page, 'state')).toBe(`0x8${'0'.repeat(1021)}84`)
+    await page.getByTestId('width').fill('4097')
+    await page.getByTestId('width').press('Enter')
+    expect(await page.getByTestId('width').inputValue()).toBe('4096')
+  })
+
+  it('copies its code', async () => {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await open('lane=add&width=16&load=1&deltas=2.3')
+    await page.getByRole('button', { name: 'Copy' }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    expect(copied).toBe(await textOf(page, 'code'))
+    expect(copied).toContain("new AtomikContext(16, 'add')")
+  })
+
   it.each(['light', 'dark'] as const)(
     'has no accessibility defect that axe finds, in %s',
     async colorScheme => {

@@ -24,7 +24,7 @@ export function parseWord(text: string, width: number, base: Base): bigint | str
   const inBase = named ?? base
   const body = named === undefined ? clean : clean.slice(2)
   if (body === '') return 'a number is wanted'
-  if (body.length > 200) return 'that is too long'
+  if (body.length > 5000) return 'that is too long'
   if (!digits[inBase].test(body)) return `not a ${inBase} number`
   const value = BigInt(inBase === 'decimal' ? body : prefix[inBase] + body)
   return value >> BigInt(width) === 0n ? value : `it does not fit into ${width} bits`

@@ -177,7 +177,7 @@ export class Recording {
       atMs,
       hub: {
         down: hub.isDown,
-        full: hub.isDiskFull,
+        full: hub.disk.isFull,
         lsn: hub.space?.lsn ?? hub.syncedLsn,
         digest: hub.space === undefined ? '' : hexOf(hub.space.reference.fingerprint),
       },

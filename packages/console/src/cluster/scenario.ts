@@ -83,7 +83,8 @@ export function planOf({ seed, replicas, weather, faults }: Scenario): Plan {
   for (const fault of faults) items.push(...itemsOf(fault, replicas, conditions))
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
-  return { seed, replicas, healAtMs, logBytesMax: 2000, items }
+  const durable = Array.from({ length: replicas }, () => false)
+  return { seed, durable, ordered: durable, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
 }
 
 function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[WeatherName]): Iterable<PlanItem> {
@@ -91,7 +92,7 @@ function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[Weath
   const until = (lastsMs: number) => Math.min(healAtMs, atMs + lastsMs)
   if (fault.target === 'hub') {
     if (fault.kind === 'crash') yield { kind: 'hub crash', atMs, point: 'idle', loss: 'torn', downMs: 1200 }
-    else if (fault.kind === 'full') yield { kind: 'disk full', atMs, untilMs: until(2000) }
+    else if (fault.kind === 'full') yield { kind: 'disk full', atMs, untilMs: until(2000), node: -1 }
     else if (fault.kind === 'checkpoint') yield { kind: 'checkpoint', atMs }
     else if (fault.kind === 'restore')
       yield { kind: 'hub restore', atMs, takenAtMs: Math.max(50, atMs - 2000) }
@@ -130,7 +131,7 @@ function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[Weath
         yield { kind: 'slow', atMs, untilMs: until(3000), node }
         break
       case 'crash':
-        yield { kind: 'crash', atMs, node, downMs: 1000 }
+        yield { kind: 'crash', atMs, node, point: 'idle', loss: 'kept', downMs: 1000 }
         break
       case 'clone':
         yield { kind: 'clone', atMs, node }

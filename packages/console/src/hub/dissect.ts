@@ -244,7 +244,11 @@ class DeltaReader extends WatchedReader {
     const isValue = what === 'stamp' || what === 'gap between bits'
     const value = this.note(
       () => super.varint(max, what),
-      number => ({ name: what, value: number.toLocaleString('en'), kind: isValue ? 'value' : 'shape' }),
+      number => ({
+        name: what,
+        value: inDelta[what]?.(number) ?? number.toLocaleString('en'),
+        kind: isValue ? 'value' : 'shape',
+      }),
     )
     if (isValue) this.#open = this.ranges[this.ranges.length - 1]
     return value
@@ -399,6 +403,18 @@ function meaningOf(frame: string, what: string, value: number): string {
       : ['of another, refused', 'our own, accepted', 'our own, refused'][value]
   if (what === 'stamp base') return new Date(value).toISOString()
   return value.toLocaleString('en')
+}
+
+/** What the numbers of a delta say beside a count (wire/delta.ts draws them). */
+const inDelta: Readonly<Record<string, (value: number) => string>> = {
+  'head of a delta': value => (value === 0 ? 'tables follow' : 'one group of one row'),
+  'table index': value => `${Math.floor(value / 4)} on`,
+  'row number': value =>
+    `${Math.floor(value / 8)} on${(value & 1) === 1 ? ', several rows' : ''}${(value & 4) === 4 ? ', the last' : ''}`,
+  'rows in a table': value => `${value + 2}`,
+  'runs in a row': value => `${value >> 1}${(value & 1) === 1 ? ', bits listed' : ''}`,
+  'gap between runs': value => `${value >> 1}${(value & 1) === 1 ? ', several groups' : ''}`,
+  'groups in a run': value => `${value + 2}`,
 }
 
 /** A control byte: how many words, and which of their bytes follow (wire/writer.ts, spans). */

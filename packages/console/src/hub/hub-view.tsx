@@ -132,7 +132,7 @@ function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
           <Fact name="Schema" value={info.schemaHash} />
           <Fact
             name={`Checkpoint ${count(info.stats.checkpoints)}`}
-            value={`version ${count(info.checkpoint.lsn)}, ${ago(info.checkpoint.at)}`}
+            value={`${ago(info.checkpoint.at)} at ${count(info.checkpoint.lsn)}`}
             title={`digest ${info.checkpoint.digest}`}
           />
           <Fact name="Log in memory" value={bytes(info.logBytes)} />
@@ -141,7 +141,7 @@ function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
           {space.problem || said}
         </p>
       </section>
-      <Rows space={space} writable={info.writable} />
+      <Rows space={space} rows={info.rows} writable={info.writable} />
       <Figures history={history} />
       <Connections
         info={info}
@@ -154,7 +154,14 @@ function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
   )
 }
 
-function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
+interface RowsProps {
+  readonly space: SpaceModel
+  /** Rows by table, as the hub counts them. */
+  readonly rows: Readonly<Record<string, number>>
+  readonly writable: boolean
+}
+
+function Rows({ space, rows, writable }: RowsProps) {
   const [tableName, setTableName] = useState(space.tables[0].name)
   const [search, setSearch] = useState('')
   const [target, setTarget] = useState<{ place: number }>()
@@ -205,6 +212,7 @@ function Rows({ space, writable }: { space: SpaceModel; writable: boolean }) {
       <Pulse
         key={table.name}
         table={table}
+        expected={rows[table.name] ?? 0}
         onPick={place => {
           setTarget({ place })
           setPicked(table.keys[place])

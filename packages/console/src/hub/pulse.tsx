@@ -1,5 +1,5 @@
 /** Every row of a table as one small square, lit when it changes: ten thousand of them in one canvas. */
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { cssValue, onThemeChange } from '../theme.ts'
 import type { TableModel } from './space-model.ts'
 
@@ -24,13 +24,15 @@ function palette(): Uint32Array {
 
 interface PulseProps {
   readonly table: TableModel
+  /** Rows there will be: room is kept for them. */
+  readonly expected: number
   readonly onPick: (place: number) => void
 }
 
-export function Pulse({ table, onPick }: PulseProps) {
+export function Pulse({ table, expected, onPick }: PulseProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const shape = useRef({ columns: 1, size: 8 })
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = canvas.current
     const c = element?.getContext('2d')
     if (element == null || c == null) return undefined
@@ -40,11 +42,12 @@ export function Pulse({ table, onPick }: PulseProps) {
     const paint = (now: number) => {
       frame = requestAnimationFrame(paint)
       const count = table.keys.length
+      const most = Math.max(count, expected)
       const width = Math.max(1, element.clientWidth)
       // Squares as large as they fit into a band of 160 pixels, at most 14.
-      const size = Math.max(3, Math.min(14, Math.floor(Math.sqrt((width * 160) / Math.max(1, count)))))
+      const size = Math.max(3, Math.min(14, Math.floor(Math.sqrt((width * 160) / Math.max(1, most)))))
       const columns = Math.max(1, Math.floor(width / size))
-      const rows = Math.max(1, Math.ceil(count / columns))
+      const rows = Math.max(1, Math.ceil(most / columns))
       shape.current = { columns, size }
       if (image === undefined || image.width !== columns || image.height !== rows) {
         element.width = columns
@@ -62,7 +65,7 @@ export function Pulse({ table, onPick }: PulseProps) {
       pixels.fill(0, count)
       c.putImageData(image, 0, 0)
     }
-    frame = requestAnimationFrame(paint)
+    paint(performance.now())
     const stop = onThemeChange(() => {
       colors = palette()
     })

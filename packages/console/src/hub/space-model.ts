@@ -2,7 +2,15 @@
  * One space of a hub, whatever its schema: the page becomes a replica of it. Rows keep their place in the order they were first
  * seen; when a row changed is kept beside, in flat arrays, because there may be ten thousand of them.
  */
-import { AtomikError, type ConnectedSpace, connect, Schema, type Status, type TableSchema } from 'atomik'
+import {
+  AtomikError,
+  type ConnectedSpace,
+  connect,
+  decodeSchema,
+  type Schema,
+  type Status,
+  type TableSchema,
+} from 'atomik'
 import type { PageTotals } from './history.ts'
 import { RowBook } from './row-book.ts'
 import { TapTransport } from './tap.ts'
@@ -74,7 +82,7 @@ export class SpaceModel {
   /** @throws AtomikError `schema` */
   constructor(origin: string, name: string, description: string, token: string | undefined) {
     this.name = name
-    const schema = Schema.decode(new TextEncoder().encode(description))
+    const schema = decodeSchema(new TextEncoder().encode(description))
     const tables: AnyTables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]]))
     this.tables = schema.names.map((table, t) => new TableModel(table, schema.tables[t]))
     const url = `${origin}/${encodeURIComponent(name)}`

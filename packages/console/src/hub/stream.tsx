@@ -164,7 +164,13 @@ function Bytes({ message, dissection, onTouch }: BytesProps) {
           </dd>
         </dl>
       )}
-      <ol class="range-list" data-testid="ranges">
+      <ol
+        class="range-list"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
+        tabIndex={0}
+        aria-label="All ranges, by name"
+        data-testid="ranges"
+      >
         {shown.map((each, i) => (
           <li key={each.from} class={i === at ? 'now' : undefined}>
             <span class={`range ${each.kind}`}>{each.end - each.from}</span> {each.name}{' '}

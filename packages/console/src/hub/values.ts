@@ -1,10 +1,14 @@
 /** Values of any field as text, and text as values. */
 import type { Field } from 'atomik'
 
+/** Longer bit fields are pages of regions: their bytes are no text. */
+const textBits = 4096
+
 export function valueText(value: unknown): string {
   if (value === true) return 'on'
   if (value === false) return 'off'
   if (value instanceof Uint8Array) return [...value].map(byte => byte.toString(16).padStart(2, '0')).join('')
+  if (Array.isArray(value) && value.length > textBits) return `${value.length / 8} bytes`
   if (Array.isArray(value))
     return value.every(item => typeof item === 'boolean')
       ? value.map(item => (item ? '1' : '0')).join('')

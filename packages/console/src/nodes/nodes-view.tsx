@@ -85,6 +85,7 @@ interface WorldProps {
 function BareWorld({ pair, nodes }: WorldProps) {
   const [a, b] = nodes.map(node => node?.bare ?? 0)
   const differing = [...(a ^ b).toString(2)].filter(bit => bit === '1').length
+  const many = differing === 1 ? '1 bit' : `${differing} bits`
   const { traffic, packets } = pair.bareNetwork
   const verdict =
     differing === 0
@@ -92,8 +93,8 @@ function BareWorld({ pair, nodes }: WorldProps) {
         ? 'equal so far'
         : 'equal'
       : packets.size > 0
-        ? `under way: ${differing} bits differ`
-        : `${differing} bits differ, for ever`
+        ? `under way: ${many} differ`
+        : `${many} differ, for ever`
   return (
     <section class="card world" aria-labelledby="bare-title">
       <div class="title">
@@ -108,7 +109,7 @@ function BareWorld({ pair, nodes }: WorldProps) {
         {nodeNames.map((name, at) => (
           <Lamps
             key={name}
-            name={name}
+            title={`Node ${name}`}
             testid={`bare-${name}`}
             isOn={lamp => ((at === 0 ? a : b) & (1 << lamp)) !== 0}
             onFlip={lamp => pair.flip(at, lamp)}
@@ -168,16 +169,16 @@ function Verdict(props: { good: boolean; settled: boolean; text: string; testid:
 }
 
 interface LampsProps {
-  readonly name: string
+  readonly title: string
   readonly testid: string
   readonly isOn: (lamp: number) => boolean
   readonly onFlip: (lamp: number) => void
 }
 
-function Lamps({ name, testid, isOn, onFlip }: LampsProps) {
+function Lamps({ title, testid, isOn, onFlip }: LampsProps) {
   return (
     <fieldset class="lamps" data-testid={testid}>
-      <legend>Node {name}</legend>
+      <legend>{title}</legend>
       {Array.from({ length: lampCount }, (_, lamp) => (
         <button
           key={lamp}
@@ -204,7 +205,7 @@ function Fields({ pair, at, name, node }: FieldsProps) {
   return (
     <div class="node" data-testid={`engine-${name}`}>
       <Lamps
-        name={name}
+        title={`Node ${name}: toggles`}
         testid={`lamps-${name}`}
         isOn={lamp => values?.lamps[lamp] === true}
         onFlip={lamp => pair.flip(at, lamp)}

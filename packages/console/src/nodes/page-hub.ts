@@ -1,6 +1,6 @@
 /** A hub inside the page: the space host that the real hub runs, with a store in memory, reached over a bad network. */
 import { SpaceHost } from '@atomik/hub/space-host'
-import { AtomikError, Schema } from 'atomik'
+import { AtomikError, decodeSchema, type Schema } from 'atomik'
 import { type Link, type LinkHandlers, MemoryStorage, type Transport } from 'atomik/adapters'
 import { decodeUplink, Writer, writeError } from 'atomik/wire'
 import type { BadNetwork } from './bad-link.ts'
@@ -62,7 +62,7 @@ export class PageHub {
     try {
       for (const frame of decodeUplink(message)) {
         if (frame.type === 'subscribe') {
-          this.host ??= this.#open(frame.space, Schema.decode(frame.schema))
+          this.host ??= this.#open(frame.space, decodeSchema(frame.schema))
           this.host.subscribe(peer, frame, true)
         } else if (frame.type !== 'hello' && frame.type !== 'auth') this.host?.receive(peer, frame)
       }

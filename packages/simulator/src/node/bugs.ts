@@ -50,6 +50,86 @@ export const bugs: readonly Bug[] = [
     seedsMax: 40,
   },
   {
+    name: 'outbox-dropped',
+    what: 'a replica that starts again from its store leaves behind what was not settled',
+    edits: [
+      {
+        file: 'engine/replica.ts',
+        find: 'this.#outbox.adopt(sessions, image.lastChange, store)',
+        replace: 'this.#outbox.adopt([], image.lastChange, store)',
+      },
+    ],
+    seedsMax: 40,
+  },
+  {
+    name: 'clock-reset',
+    what: 'a replica that starts again from its store begins with the time of day, not with the last stamp it had saved',
+    edits: [
+      { file: 'engine/replica.ts', find: '    this.#editor.seeStamp(image.clock)\n', replace: '' },
+      {
+        file: 'engine/replica.ts',
+        find: 'for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)',
+        replace: 'void sessions',
+      },
+      {
+        file: 'engine/replica.ts',
+        find: '      this.reference.load(delta)\n      this.#editor.see(delta)\n',
+        replace: '      this.reference.load(delta)\n',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'saved-too-early',
+    what: 'a replica reports its changes saved when the write is asked for, not when it is durable',
+    edits: [
+      {
+        file: 'engine/replica.ts',
+        find: '    const { lsn, epoch } = this\n    const { lastChange } = this.#outbox\n',
+        replace:
+          "    const { lsn, epoch } = this\n    const { lastChange } = this.#outbox\n    this.#saved = lastChange\n    actions.push({ type: 'saved', change: this.savedChange })\n",
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'batch-without-rows',
+    what: 'the store forgets a settled batch with one write, and gets the rows that contain it with the next',
+    edits: [
+      {
+        file: 'engine/replica-store.ts',
+        find: '    const rows = this.#dirtyRows.map(set => [...set])\n',
+        replace:
+          '    const rows: number[][] = (this as any).late ?? this.#dirtyRows.map(() => [])\n    ;(this as any).late = this.#dirtyRows.map(set => [...set])\n',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'failed-write-forgotten',
+    what: 'what a full disk did not take is not part of the next write',
+    edits: [
+      {
+        file: 'engine/replica-store.ts',
+        find: '    this.#batches = new Map([...failed.batches, ...this.#batches])\n',
+        replace: '',
+      },
+    ],
+    seedsMax: 400,
+  },
+  {
+    name: 'store-grows-in-part',
+    what: 'when the schema has grown, the store is not written anew and keeps records of both schemas',
+    edits: [
+      {
+        file: 'engine/replica.ts',
+        find: 'if (image.hasGrown) {',
+        replace: 'if (image.hasGrown && sessions === image.names) {',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
     name: 'ack-before-sync',
     what: 'the hub tells readers and author of a batch when it is staged, not when it is durable',
     edits: [
@@ -276,7 +356,7 @@ export const bugs: readonly Bug[] = [
     name: 'idle-copy-waits',
     what: 'a copy that has nothing to write is not told that it is one',
     edits: [{ file: 'engine/replica.ts', find: '    this.#probe(frame.heads, false)\n', replace: '' }],
-    seedsMax: 40,
+    seedsMax: 300,
   },
   {
     name: 'timers-by-the-wall',
@@ -296,9 +376,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: '    this.stats.forks++\n    this.#leave(actions)\n',
+        find: '    this.#rotate(frame.alias, actions)\n    this.#leave(actions)\n',
         replace:
-          "    this.stats.forks++\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
+          "    this.#rotate(frame.alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
     seedsMax: 800,
@@ -314,6 +394,30 @@ export const bugs: readonly Bug[] = [
       },
     ],
     seedsMax: 200,
+  },
+  {
+    name: 'short-repeat',
+    what: 'a change that is sent again on a connection takes the short form, which names it by 6 bits',
+    edits: [
+      {
+        file: 'engine/outbox.ts',
+        find: '    session.reached = Math.max(session.reached, batch.to)\n',
+        replace: '',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'eager-not-deaf',
+    what: 'the hub reads changes that came behind a greeting although it does not know the position they name rows by',
+    edits: [
+      {
+        file: 'engine/space.ts',
+        find: 'isDeaf: frame.isOrdered && frame.lsn > lsn',
+        replace: 'isDeaf: false',
+      },
+    ],
+    seedsMax: 800,
   },
   {
     name: 'upgrade-not-stored',
