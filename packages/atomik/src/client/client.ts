@@ -143,7 +143,8 @@ export class Client<T extends TablesOf> implements RegionHost {
     })
     if (seat !== undefined) {
       const { state, sessions } = seat.image
-      this.#isLoaded = state !== undefined && (state.epoch.low | state.epoch.high) !== 0
+      // Of an opening that no hub answered there is no epoch; a state under tables that have grown has none any more.
+      this.#isLoaded = state !== undefined && (state.lsn > 0 || (state.epoch.low | state.epoch.high) !== 0)
       if (this.#isLoaded || sessions.length > 0) this.#settleReady()
     }
     // Later, when the program has had the time to listen.

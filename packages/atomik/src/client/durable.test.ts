@@ -123,6 +123,43 @@ describe('connect with a storage', () => {
     await space.close()
   })
 
+  it('takes appended fields and tables along, offline and with changes that wait', async () => {
+    const store = newPath()
+    const hub = await startHub({ store })
+    const storage = lmdb({ path: newPath() })
+    const old = await connect(urlOf(hub), { tables, storage })
+    old.rooms.row('hall').topic.set('kept')
+    await old.synced()
+    const { port } = hub
+    await hubs.splice(0)[0].stop()
+    old.rooms.row('hall').visits.add(5)
+    await old.close()
+
+    const more = {
+      rooms: table({ visits: counter(), topic: register.text(20), open: flag(), seats: counter() }),
+      cars: table({ miles: counter() }),
+    }
+    const began = Date.now()
+    const grown = await connect(nowhere, { tables: more, storage })
+    expect(Date.now() - began).toBeLessThan(2000)
+    expect(grown.rooms.row('hall').read()).toEqual({ visits: 5, topic: 'kept', open: false, seats: 0 })
+    grown.rooms.row('hall').seats.add(4)
+    grown.cars.row('old').miles.add(1000)
+    await grown.close()
+    // Back to the old program while changes of the new one wait: it cannot hold them.
+    await expect(connect(nowhere, { tables, storage })).rejects.toMatchObject({ code: 'schema' })
+
+    await startHub({ store, port })
+    const back = await connect(`ws://127.0.0.1:${port}/house`, { tables: more, storage })
+    await back.synced()
+    const other = await connect(`ws://127.0.0.1:${port}/house`, { tables: more })
+    expect(other.rooms.row('hall').read()).toEqual({ visits: 5, topic: 'kept', open: false, seats: 4 })
+    expect(other.cars.row('old').miles.value).toBe(1000)
+    expect(back.stats()).toMatchObject({ divergences: 0, forks: 0, refused: 0 })
+    await back.close()
+    await other.close()
+  })
+
   it('holds a space for one client, and different spaces for different ones', async () => {
     const path = newPath()
     const storage = lmdb({ path })

@@ -62,8 +62,7 @@ export class Follower {
   lastChange = 0
   confirmedChange = 0
   #saved = 0
-  /** Own changes up to here are in the reference; those up to there were sent on this link. */
-  #included = 0
+  /** Own changes up to here were sent on this link. */
   #sent = 0
   #isWelcome = false
   #leaderIsLive = false
@@ -217,8 +216,7 @@ export class Follower {
       part = []
       bytes = 0
     }
-    for (const { change, delta } of this.#kept) {
-      if (change <= this.#sent) continue
+    for (const { change, delta } of this.#keptAfter(this.#sent)) {
       assert(change === this.#sent + 1, 'changes are kept without a gap until they are saved')
       part.push(delta)
       this.#sent = change
@@ -269,7 +267,7 @@ export class Follower {
         this.#leaderIsLive = frame.isLive
         this.#leaderPending = frame.pending
         this.#saved = Math.max(this.#saved, saved)
-        while (this.#kept.length > 0 && this.#kept[0].change <= this.#saved) this.#kept.shift()
+        this.#kept = this.#keptAfter(this.#saved)
         this.confirmedChange = Math.max(this.confirmedChange, confirmed)
         actions.push({ type: 'saved', change: this.savedChange })
         this.isLoaded = frame.isLoaded
@@ -293,8 +291,13 @@ export class Follower {
 
   /** Own changes up to this one are in the reference; the accumulator holds the others. */
   #include(change: number): void {
-    this.#included = change
     this.accumulator.clear()
-    for (const { change, delta } of this.#kept) if (change > this.#included) this.accumulator.fold(delta)
+    for (const { delta } of this.#keptAfter(change)) this.accumulator.fold(delta)
+  }
+
+  /** Those kept that came after this change. They are numbered without a gap. */
+  #keptAfter(change: number) {
+    const first = this.#kept[0]?.change ?? 0
+    return this.#kept.slice(Math.max(0, change + 1 - first))
   }
 }

@@ -45,7 +45,9 @@ interface Following {
   saved: number
   confirmed: number
   /** Its changes that are not confirmed, and which of ours they became. */
-  readonly unconfirmed: { readonly number: number; readonly change: number }[]
+  unconfirmed: { readonly number: number; readonly change: number }[]
+  /** How many of them are saved. */
+  savedCount: number
   fate: string
 }
 
@@ -108,7 +110,18 @@ export class Leader {
       // Nothing it knows to be saved comes again, so the store need not remember that for ever.
       const taken = Math.max(this.#taken.get(name) ?? 0, saved)
       const unconfirmed = taken > 0 ? [{ number: taken, change: this.#before }] : []
-      following = { id, peer, taken, told: taken, saved: taken, confirmed: 0, unconfirmed, fate: '' }
+      const savedCount = unconfirmed.length
+      following = {
+        id,
+        peer,
+        taken,
+        told: taken,
+        saved: taken,
+        confirmed: 0,
+        unconfirmed,
+        savedCount,
+        fate: '',
+      }
       this.#following.set(name, following)
     }
     following.peer = peer
@@ -153,12 +166,15 @@ export class Leader {
     const { replica, isLoaded, isReady } = this.#led
     for (const following of this.#following.values()) {
       const { unconfirmed } = following
-      for (const { number, change } of unconfirmed) {
-        if (change > replica.savedChange) break
-        following.saved = Math.max(following.saved, number)
+      for (; unconfirmed[following.savedCount]?.change <= replica.savedChange; following.savedCount++)
+        following.saved = unconfirmed[following.savedCount].number
+      let count = 0
+      for (; unconfirmed[count]?.change <= replica.confirmedChange; count++)
+        following.confirmed = unconfirmed[count].number
+      if (count > 0) {
+        following.unconfirmed = unconfirmed.slice(count)
+        following.savedCount = Math.max(0, following.savedCount - count)
       }
-      while (unconfirmed.length > 0 && unconfirmed[0].change <= replica.confirmedChange)
-        following.confirmed = unconfirmed.shift()?.number ?? following.confirmed
       if (following.peer === undefined) continue
       const { saved, confirmed } = following
       const { lsn, pendingChanges: pending, isLive } = replica
