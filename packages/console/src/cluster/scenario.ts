@@ -83,8 +83,10 @@ export function planOf({ seed, replicas, weather, faults }: Scenario): Plan {
   for (const fault of faults) items.push(...itemsOf(fault, replicas, conditions))
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
-  const durable = Array.from({ length: replicas }, () => false)
-  return { seed, durable, ordered: durable, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
+  // Both kinds of client beside each other: what a crash costs depends on it.
+  const durable = Array.from({ length: replicas }, (_, node) => node % 2 === 1)
+  const ordered = durable.map(() => false)
+  return { seed, durable, ordered, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
 }
 
 function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[WeatherName]): Iterable<PlanItem> {
