@@ -30,7 +30,7 @@ export interface Region {
    * Becomes its writer, and resolves when the hub has confirmed it: from then on we have all that was written before. A new
    * region may be written at once. The right is that of this connection's incarnation, so it does not outlive the program.
    * @param options.force take it from somebody else, whose later patches the hub will refuse
-   * @throws AtomikError `owner` when somebody else has it, or was faster; `readonly` on a branch
+   * @throws AtomikError `owner` when somebody else has it, or was faster; `readonly` on a branch and in tabs that share a space
    */
   claim(options?: { readonly force?: boolean }): Promise<void>
   /** Ceases to be its writer. @throws AtomikError `owner` */
@@ -270,7 +270,10 @@ class PagedRegion implements Region {
   #requireWritable(): Halves {
     const us = this.#host.writer()
     if (us === undefined)
-      throw new AtomikError('readonly', `region ${this.name} is written in its space, not on a branch`)
+      throw new AtomikError(
+        'readonly',
+        `region ${this.name} is read only here: on a branch, and in tabs that share a space`,
+      )
     return us
   }
 
