@@ -8,7 +8,7 @@ import { AtomikError, decodeSchema, type ErrorCode, limits, type Schema } from '
 import { MemoryStorage } from 'atomik/adapters'
 import { inspectSpace, listSpaces, type Storage } from 'atomik/engine'
 import { checkStore, LmdbStorage } from 'atomik/storage/lmdb'
-import { decodeUplink, type UplinkFrame, Writer, writeError } from 'atomik/wire'
+import { decodeUplink, isChange, type UplinkFrame, Writer, writeError } from 'atomik/wire'
 import { type Logger, pino } from 'pino'
 import sirv from 'sirv'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -272,7 +272,10 @@ export class Hub {
 
   #message(client: Client, bytes: Uint8Array): void {
     try {
-      for (const frame of decodeUplink(bytes)) this.#frame(client, frame)
+      const { host } = client
+      if (client.greeted && client.waiting === undefined && host instanceof SpaceHost && isChange(bytes))
+        host.receiveChange(client, bytes)
+      else for (const frame of decodeUplink(bytes)) this.#frame(client, frame)
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
       this.#reject(client, error)

@@ -100,6 +100,15 @@ export class SpaceHost {
     this.#endOfTurn()
   }
 
+  /** The same for a message that is one change in the short form. Borrows the bytes. */
+  receiveChange(peer: Peer, message: Uint8Array): void {
+    this.#requireHealthy()
+    const actions: SpaceAction[] = []
+    this.space.receiveChange(Date.now(), peer.id, message, actions)
+    this.#perform(actions)
+    this.#endOfTurn()
+  }
+
   leave(peer: Peer): void {
     this.#peers.delete(peer.id)
     this.space.leave(peer.id)
@@ -170,7 +179,7 @@ export class SpaceHost {
   async #write(action: SpaceAction & { type: 'commit' }): Promise<void> {
     const startedAt = performance.now()
     try {
-      await this.#storage.write(action.puts)
+      await this.#storage.write([...action.puts])
     } catch (error) {
       this.#failed = true
       this.#events.failed(this.space.name, error)

@@ -198,7 +198,7 @@ export class HubNode {
 
   /** Only when the disk has it for certain the engine hears of it. */
   #write({ puts, lsn }: SpaceAction & { type: 'commit' }): void {
-    this.disk.write(puts, {
+    this.disk.write([...puts], {
       full: () => this.#stop(),
       synced: () => {
         this.syncedLsn = lsn

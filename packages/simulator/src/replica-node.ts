@@ -8,6 +8,7 @@
  */
 import { AtomikError } from 'atomik'
 import {
+  kept,
   type Put,
   Replica,
   type ReplicaAction,
@@ -306,7 +307,7 @@ export class ReplicaNode {
 
   #perform(actions: readonly ReplicaAction[]): void {
     const life = this.#life
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (life !== this.#life) return
       if (action.type === 'send') {
         if (this.connection !== undefined) this.#world.send(this.connection, action.bytes)

@@ -49,6 +49,7 @@ export class WebSocketTransport implements Transport {
       error => end(error instanceof Error ? error.message : String(error)),
     )
     return {
+      // Browsers take a copy, and a client's frame is masked into memory of its own.
       send: bytes => {
         if (socket?.readyState === 1) socket.send(bytes as Uint8Array<ArrayBuffer>)
       },

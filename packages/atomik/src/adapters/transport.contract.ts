@@ -71,6 +71,22 @@ export function transportContract(
       await seen.closed
       await far.stop()
     })
+    it('borrows bytes no longer than a call: they may change right after it', async () => {
+      const far = await start()
+      const seen = observe(far.transport)
+      await seen.opened
+      const message = encode('before')
+      seen.link.send(message)
+      message.set(encode('behind'))
+      seen.link.send(message)
+      message.fill(0)
+      await until(() => seen.messages.length === 2)
+      expect(seen.messages.map(text)).toEqual(['before', 'behind'])
+      seen.link.close()
+      await seen.closed
+      await far.stop()
+    })
+
     it('closes exactly once, whoever ends it, and forgets what is sent afterwards', async () => {
       const far = await start()
       const [mine, theirs] = [observe(far.transport), observe(far.transport)]

@@ -12,7 +12,10 @@ export interface LinkHandlers {
 }
 
 export interface Link {
-  /** Sends a message; on a link that is not open it is lost, silently, as on any network. */
+  /**
+   * Sends a message; on a link that is not open it is lost, silently, as on any network. Borrows the bytes until it returns: whoever
+   * keeps them longer copies them.
+   */
   send(bytes: Uint8Array): void
   /** Ends the link; `close` is called. */
   close(): void

@@ -99,7 +99,10 @@ export class TableDelta {
   }
 
   clear(): void {
-    this.words.fill(0, 0, this.count * 2 * this.layout.words)
+    const halves = this.count * 2 * this.layout.words
+    // A call for a few numbers costs more than they do.
+    if (halves > 64) this.words.fill(0, 0, halves)
+    else for (let i = 0; i < halves; i++) this.words[i] = 0
     this.count = 0
     if (this.#indexed > 0) this.#index.fill(0)
     this.#indexed = 0
@@ -116,17 +119,17 @@ export class Delta {
   /** Rows touched, over all tables. */
   get rowCount(): number {
     let rows = 0
-    for (const table of this.tables) rows += table.count
+    for (let t = 0; t < this.tables.length; t++) rows += this.tables[t].count
     return rows
   }
 
   get isEmpty(): boolean {
-    for (const table of this.tables) if (table.count > 0) return false
+    for (let t = 0; t < this.tables.length; t++) if (this.tables[t].count > 0) return false
     return true
   }
 
   clear(): void {
-    for (const table of this.tables) if (table.count > 0) table.clear()
+    for (let t = 0; t < this.tables.length; t++) if (this.tables[t].count > 0) this.tables[t].clear()
   }
 
   /** Composes: `this ⊙= other`. The order does not matter; lanes commute. */

@@ -28,13 +28,18 @@ export class Mixer {
 
   /** Hashes bytes (a row key in UTF-8) under a seed (its table). Two multiplicative streams, joined by `mix`. */
   hash(seed: number, bytes: Uint8Array): void {
+    this.hashPart(seed, bytes, 0, bytes.length)
+  }
+
+  /** The same of the bytes from `start` to `end` − 1. */
+  hashPart(seed: number, bytes: Uint8Array, start: number, end: number): void {
     let a = (0x811c_9dc5 ^ seed) | 0
     let b = (0x9e37_79b9 + seed) | 0
-    for (let i = 0; i < bytes.length; i++) {
+    for (let i = start; i < end; i++) {
       a = Math.imul(a ^ bytes[i], 0x0100_0193)
       b = Math.imul(b ^ bytes[i] ^ (b >>> 15), 0x85eb_ca6b)
     }
-    this.mix(bytes.length, seed, a, b)
+    this.mix(end - start, seed, a, b)
   }
 }
 

@@ -351,14 +351,10 @@ export class Client<T extends TablesOf> implements RegionHost {
   }
 
   #perform(actions: readonly ReplicaAction[]): void {
+    // Messages first: their bytes are borrowed, and a listener may call the replica again.
+    for (const action of actions) if (action.type === 'send') this.#send(action.bytes)
     for (const action of actions) {
       switch (action.type) {
-        case 'send':
-          this.#bytesSent +=
-            action.bytes.length + (action.bytes.length < 126 ? 6 : action.bytes.length < 65536 ? 8 : 14)
-          this.#messagesSent++
-          this.#link?.send(action.bytes)
-          break
         case 'changed':
           for (const { table, row } of action.rows) this.#touched.addRow(table, row)
           break
@@ -395,11 +391,18 @@ export class Client<T extends TablesOf> implements RegionHost {
           this.#isMoving = true
           this.#link?.close()
           break
+        case 'send':
         case 'confirmed':
         case 'saved':
           break
       }
     }
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#bytesSent += bytes.length + (bytes.length < 126 ? 6 : bytes.length < 65536 ? 8 : 14)
+    this.#messagesSent++
+    this.#link?.send(bytes)
   }
 
   #leave(): Promise<void> {

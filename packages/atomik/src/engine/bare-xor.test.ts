@@ -8,6 +8,7 @@ import { AtomikTable } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { Schema, table, toggle } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
+import { kept } from './messages.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction } from './space.ts'
@@ -114,7 +115,7 @@ function engine(seed: number, faults: Faults): { states: string[]; dropped: numb
     }
   }
   const fromReplica = (i: number, actions: readonly ReplicaAction[]) => {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') throw action.error
       if (action.type !== 'send') continue
       link.send(() => {

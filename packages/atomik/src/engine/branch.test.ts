@@ -9,6 +9,7 @@ import type { AtomikError } from '../errors.ts'
 import { counter, flag, register, Schema, table, toggle } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
 import { Branch, Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } from './index.ts'
+import { kept } from './messages.ts'
 
 const schema = new Schema({
   cells: table({ sum: counter(), bit: toggle(), name: register.u32(), on: flag() }),
@@ -50,7 +51,7 @@ class Star {
   }
 
   #up(i: number, actions: readonly ReplicaAction[]): void {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'refused') this.refusals.push(action.code)
       if (action.type === 'fail') throw action.error
       if (action.type !== 'send') continue

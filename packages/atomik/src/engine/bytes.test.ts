@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest'
 import { array, bits, type Fields, flag, register, Schema, table } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
+import { kept } from './messages.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import type { Edit } from './rows.ts'
@@ -107,7 +108,7 @@ class Net {
   }
 
   #send(i: number, actions: readonly ReplicaAction[]): void {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') throw action.error
       if (action.type !== 'send') continue
       const bytes = action.bytes.slice()

@@ -51,8 +51,7 @@ class Author {
     const from = this.labels.length - 1
     const salt = { low: this.id[0], high: from }
     const digest = new Fingerprint()
-    const { addresses } = names.tables[0]
-    digestDelta(delta, () => ({ low: addresses[0], high: addresses[1] }), digest)
+    digestDelta(delta, names.tables, digest)
     this.labels.push(nextLabel(this.labels[from], salt, digest, from + 1))
     this.batches.push({ type: 'batch', alias, from, to: from + 1, salt, body: w.finish() })
     return this

@@ -7,6 +7,9 @@ import { type Delta, WordKind } from '../algebra/index.ts'
 export class StampClock {
   ms = 0
   count = 0
+  /** The same as the 64 bits of a stamp. */
+  low = 0
+  high = 0
 
   /** The next stamp, larger than every earlier one; it stays in `ms` and `count`. */
   next(nowMs: number): void {
@@ -19,24 +22,17 @@ export class StampClock {
       this.ms++
       this.count = 0
     }
+    this.low = ((this.ms % 2 ** 16) << 16) | this.count
+    this.high = Math.floor(this.ms / 2 ** 16) | 0
   }
 
   /** Takes note of a stamp from elsewhere. */
   see(low: number, high: number): void {
-    const ms = (high >>> 0) * 2 ** 16 + (low >>> 16)
-    const count = low & 0xffff
-    if (ms > this.ms || (ms === this.ms && count > this.count)) {
-      this.ms = ms
-      this.count = count
-    }
-  }
-
-  get low(): number {
-    return ((this.ms % 2 ** 16) << 16) | this.count
-  }
-
-  get high(): number {
-    return Math.floor(this.ms / 2 ** 16) | 0
+    if (high === this.high ? low >>> 0 <= this.low >>> 0 : high >>> 0 < this.high >>> 0) return
+    this.low = low
+    this.high = high
+    this.ms = (high >>> 0) * 2 ** 16 + (low >>> 16)
+    this.count = low & 0xffff
   }
 }
 

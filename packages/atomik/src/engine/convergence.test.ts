@@ -8,6 +8,7 @@ import { WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import { counter, flag, register, Schema, table, toggle } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
+import { kept } from './messages.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction } from './space.ts'
@@ -31,7 +32,7 @@ class PlainStorage implements Storage {
   put(puts: readonly Put[]) {
     for (const { key, value } of puts)
       if (value === undefined) this.entries.delete(hex(key))
-      else this.entries.set(hex(key), { key, value })
+      else this.entries.set(hex(key), { key: key.slice(), value: value.slice() })
   }
   async write(puts: readonly Put[]) {
     this.put(puts)
@@ -105,12 +106,12 @@ function run(seed: number, faults: Faults, changes = 400, replicas = 4) {
           2 * connection,
         )
       } else if (action.type === 'commit') {
-        commits.push({ puts: action.puts, lsn: action.lsn, at: now + random.below(20) })
+        commits.push({ puts: [...action.puts], lsn: action.lsn, at: now + random.below(20) })
       }
     }
   }
   const doReplica = (node: (typeof nodes)[number], actions: ReplicaAction[]) => {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') throw action.error
       if (action.type === 'reconnect') connect(node)
       if (action.type !== 'send') continue

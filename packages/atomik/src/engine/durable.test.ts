@@ -9,6 +9,7 @@ import { AtomikError } from '../errors.ts'
 import { counter, Schema, table } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
 import { loadSpace, Replica, type ReplicaAction, readReplica, SeededRandom, Space } from './index.ts'
+import { kept } from './messages.ts'
 import type { SpaceAction } from './space.ts'
 import type { Put, Storage } from './storage.ts'
 
@@ -24,7 +25,7 @@ class Disk {
   put(puts: readonly Put[]): void {
     for (const { key, value } of puts)
       if (value === undefined) this.entries.delete(hex(key))
-      else this.entries.set(hex(key), { key, value })
+      else this.entries.set(hex(key), { key: key.slice(), value: value.slice() })
   }
   list() {
     return [...this.entries.values()].sort((a, b) => (hex(a.key) < hex(b.key) ? -1 : 1))
@@ -166,7 +167,7 @@ class World {
           this.#doReplica(node, out)
         })
       } else if (action.type === 'commit') {
-        this.#commits.push({ puts: action.puts, lsn: action.lsn, at: this.now + this.random.below(20) })
+        this.#commits.push({ puts: [...action.puts], lsn: action.lsn, at: this.now + this.random.below(20) })
       } else if (action.type === 'fork') {
         this.counts.forks++
       } else if (action.type === 'close') {
@@ -176,7 +177,7 @@ class World {
   }
 
   #doReplica(node: Node, actions: ReplicaAction[]): void {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') throw action.error
       if (action.type === 'refused') {
         // Only where the batch is lost that brought the row to life.
@@ -466,7 +467,9 @@ describe('a replica with a store', () => {
       for (let j = 0; j < 4; j++) world.advance(20)
     }
     expect(world.saved.size).toBe(100)
-    const batches = readReplica(node.disk.list(), 's', schema).sessions.flatMap(session => session.batches)
+    const batches = readReplica(node.disk.list(), 's', schema).sessions.flatMap(session => [
+      ...session.batches,
+    ])
     expect(batches.length).toBeLessThanOrEqual(6)
     world.restart(node, node.disk)
     world.settle()

@@ -2,7 +2,7 @@
  * Makes changes. While one is being made it is a delta on top of an accumulator on top of what lies under both, so what it
  * reads includes what it wrote, and throwing it away undoes all of it. One change has one stamp.
  */
-import { Delta, foldRow, WordKind } from '../algebra/index.ts'
+import { Delta, foldRow, type TableDelta, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Halves } from '../wire/index.ts'
@@ -20,6 +20,8 @@ export class Editor {
   #spare: Delta | undefined
   #nowMs = 0
   #isStamped = false
+  /** Where the row opened last begins in the words of its table's part. */
+  #at = 0
   readonly #scratch: Int32Array
 
   /** @param under the reference of a replica, or the parent of a branch, whose clock the branch shares */
@@ -80,7 +82,8 @@ export class Editor {
 
   /** The clock runs ahead of every stamp seen. */
   see(delta: Delta): void {
-    for (const { layout, words, count } of delta.tables) {
+    for (let t = 0; t < delta.tables.length; t++) {
+      const { layout, words, count } = delta.tables[t]
       for (let w = 0; w < layout.words; w++) {
         if (layout.kinds[w] !== WordKind.stamp) continue
         for (let slot = 0; slot < count; slot++) {
@@ -104,41 +107,42 @@ export class Editor {
   /** What a change is made of. Valid only while one is being made. */
   readonly edit: Edit = {
     xor: (table, row, word, low, high) => {
-      const { part, at } = this.#touch(table, row)
-      part.words[at + 2 * word] ^= low
-      part.words[at + 2 * word + 1] ^= high
+      const { words } = this.#touch(table, row)
+      words[this.#at + 2 * word] ^= low
+      words[this.#at + 2 * word + 1] ^= high
     },
     add: (table, row, word, low, high) => {
-      const { part, at } = this.#touch(table, row)
-      const sum = (part.words[at + 2 * word] >>> 0) + (low >>> 0)
-      part.words[at + 2 * word] = sum
-      part.words[at + 2 * word + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
+      const { words } = this.#touch(table, row)
+      const i = this.#at + 2 * word
+      const sum = (words[i] >>> 0) + (low >>> 0)
+      words[i] = sum
+      words[i + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
     },
     write: (table, row, word, value) => {
-      const { part, at } = this.#touch(table, row)
-      const stamp = this.#stamp()
-      const i = at + 2 * word
-      part.words[i] = stamp.low
-      part.words[i + 1] = stamp.high
-      part.words.set(value, i + 2)
+      const { words } = this.#touch(table, row)
+      this.#advance()
+      const i = this.#at + 2 * word
+      words[i] = this.#clock.low
+      words[i + 1] = this.#clock.high
+      for (let half = 0; half < value.length; half++) words[i + 2 + half] = value[half]
     },
     set: (table, row, word, on) => {
       this.readRow(table, row, this.#scratch)
       const low = this.#scratch[2 * word]
       const high = this.#scratch[2 * word + 1]
       if ((low & 1) === (on ? 1 : 0)) return
-      const { part, at } = this.#touch(table, row)
-      part.words[at + 2 * word] = low + 1
-      part.words[at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
+      const { words } = this.#touch(table, row)
+      words[this.#at + 2 * word] = low + 1
+      words[this.#at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
     },
     remove: (table, row) => {
       this.readRow(table, row, this.#scratch)
       const low = this.#scratch[0]
       const high = this.#scratch[1]
       if ((low & 1) === 0) return
-      const { part, at } = this.#touch(table, row)
-      part.words[at] = low + 1
-      part.words[at + 1] = high + (low === -1 ? 1 : 0)
+      const { words } = this.#touch(table, row)
+      words[this.#at] = low + 1
+      words[this.#at + 1] = high + (low === -1 ? 1 : 0)
     },
   }
 
@@ -150,14 +154,19 @@ export class Editor {
     return change
   }
 
-  #stamp(): Halves {
+  /** The clock shows the stamp of this change. */
+  #advance(): void {
     if (!this.#isStamped) this.#clock.next(this.#nowMs)
     this.#isStamped = true
+  }
+
+  #stamp(): Halves {
+    this.#advance()
     return { low: this.#clock.low, high: this.#clock.high }
   }
 
-  /** Opens the row in the change being made, and brings it to life when it is not. */
-  #touch(table: number, row: number) {
+  /** Opens the row in the change being made, at `#at`, and brings it to life when it is not. */
+  #touch(table: number, row: number): TableDelta {
     if (this.#current === undefined) throw new AtomikError('closed', 'a change was used after it ended')
     const part = this.#current.tables[table]
     let at = part.find(row)
@@ -171,7 +180,8 @@ export class Editor {
     } else if (part.words[at] !== 0 && (part.words[at] & 1) === 0) {
       part.words[at]++
     }
-    return { part, at }
+    this.#at = at
+    return part
   }
 }
 

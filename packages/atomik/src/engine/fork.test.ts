@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { counter, Schema, table } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
 import { Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } from './index.ts'
+import { kept } from './messages.ts'
 
 const schema = new Schema({ cells: table({ sum: counter() }) })
 
@@ -56,7 +57,7 @@ class Bench {
   }
 
   carryUp(i: number, actions: readonly ReplicaAction[]): void {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'reconnect') this.connect(i)
       if (action.type === 'fail') this.refusals.push(action.error.code)
       if (action.type !== 'send') continue

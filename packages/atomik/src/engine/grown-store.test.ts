@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { counter, register, Schema, table } from '../schema/index.ts'
-import { decodeUplink } from '../wire/index.ts'
+import { decodeUplink, type Halves } from '../wire/index.ts'
 import { type Put, Replica, type ReplicaAction, readReplica, SeededRandom, Space } from './index.ts'
 import type { SpaceAction } from './space.ts'
 
@@ -84,9 +84,8 @@ describe('a store under a schema that goes on from its own', () => {
     const image = disk.read(grown)
     expect([image.damage, image.hasGrown, image.sessions.length]).toEqual([[], true, 1])
     expect(hex(image.sessions[0].id)).toBe(hex(session.id))
-    expect(image.sessions[0].batches.map(({ label }) => label)).toEqual(
-      session.batches.map(({ label }) => label),
-    )
+    const labels = (batches: Iterable<{ label: Halves }>) => [...batches].map(({ label }) => label)
+    expect(labels(image.sessions[0].batches)).toEqual(labels(session.batches))
     const after = open(disk, grown)
     expect(words(after, 'a')[2 * count]).toBe(5)
     expect(words(after, 'a')[2 * name + 2]).toBe(7)

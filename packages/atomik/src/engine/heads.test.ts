@@ -129,7 +129,7 @@ describe('IncarnationHead', () => {
     )
   })
 
-  it('refuses a record without bounds, or with a code nobody gives', () => {
+  it('refuses a record without bounds or with an error nobody gives, and makes none', () => {
     const w = new Writer()
     w.bytes(id)
     w.text('somebody')
@@ -137,9 +137,12 @@ describe('IncarnationHead', () => {
     w.varint(0)
     expect(() => IncarnationHead.decode(new Reader(w.finish()))).toThrow('without a head')
     const head = new IncarnationHead(id)
-    head.move(bound(1, 'nonsense' as Bound['refused']))
+    expect(() => head.move(bound(1, 'nonsense' as Bound['refused']))).toThrow('has a number')
+    head.move(bound(1, 'owner'))
     w.reset()
     head.encode(w)
-    expect(() => IncarnationHead.decode(new Reader(w.finish()))).toThrow(AtomikError)
+    const record = w.finish()
+    record[record.length - 1] = 200
+    expect(() => IncarnationHead.decode(new Reader(record))).toThrow(AtomikError)
   })
 })

@@ -8,8 +8,8 @@
  */
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { errorCodes, type Halves, type Reader, type Writer } from '../wire/index.ts'
-import { firstLabel, formatIncarnation, sameLabel } from './label.ts'
+import { errorCodes, errorNumber, type Halves, type Reader, type Writer } from '../wire/index.ts'
+import { firstLabel, formatIncarnation } from './label.ts'
 
 /** The end of an accepted or refused batch. */
 export interface Bound {
@@ -31,10 +31,18 @@ export class IncarnationHead {
   readonly name: string
   /** The principal that opened it; empty where the hub knows no principals. */
   readonly owner: string
-  /** Bounds in ascending order; the last is the head. */
-  bounds: Bound[]
+  /** Bounds in ascending order, the last is the head: flat, since one comes with every batch. */
+  #count = 0
+  #sequences = new Float64Array(16)
+  /** Two halves each. */
+  #labels = new Int32Array(32)
+  #salts = new Int32Array(32)
+  /** 0, or 1 + the number of the error. */
+  #refusals = new Uint8Array(16)
   /** The author knows everything up to here. */
   confirmed = 0
+  /** The head. */
+  sequence = 0
   /** Hash of its record as it was last staged; undefined when it has none. */
   sum: Halves | undefined
 
@@ -42,51 +50,126 @@ export class IncarnationHead {
     this.id = id.slice()
     this.name = formatIncarnation(id)
     this.owner = owner
-    this.bounds = [{ sequence: 0, label: firstLabel(id), salt: zero, refused: undefined }]
+    const { low, high } = firstLabel(id)
+    this.add(0, low, high, 0, 0, undefined)
   }
 
   get head(): Bound {
-    return this.bounds[this.bounds.length - 1]
+    return this.#boundAt(this.#count - 1)
+  }
+
+  get bounds(): Bound[] {
+    return Array.from({ length: this.#count }, (_, i) => this.#boundAt(i))
+  }
+
+  #boundAt(i: number): Bound {
+    return {
+      sequence: this.#sequences[i],
+      label: { low: this.#labels[2 * i], high: this.#labels[2 * i + 1] },
+      salt: { low: this.#salts[2 * i], high: this.#salts[2 * i + 1] },
+      refused: this.#refusals[i] === 0 ? undefined : errorCodes[this.#refusals[i] - 1],
+    }
   }
 
   /** The bound at this sequence, when it is remembered. */
   bound(sequence: number): Bound | undefined {
-    for (let i = this.bounds.length - 1; i >= 0; i--) {
-      if (this.bounds[i].sequence === sequence) return this.bounds[i]
-      if (this.bounds[i].sequence < sequence) return undefined
-    }
-    return undefined
+    const i = this.indexOf(sequence)
+    return i < 0 ? undefined : this.#boundAt(i)
+  }
+
+  /** Index of the bound at this sequence, or −1 when it is not remembered. It holds until the next is added or confirmed. */
+  indexOf(sequence: number): number {
+    const sequences = this.#sequences
+    for (let i = this.#count - 1; i >= 0 && sequences[i] >= sequence; i--)
+      if (sequences[i] === sequence) return i
+    return -1
+  }
+
+  /** Halves of label and salt of the bound at this index. */
+  labelLow(i: number): number {
+    return this.#labels[2 * i]
+  }
+
+  labelHigh(i: number): number {
+    return this.#labels[2 * i + 1]
+  }
+
+  saltLow(i: number): number {
+    return this.#salts[2 * i]
+  }
+
+  saltHigh(i: number): number {
+    return this.#salts[2 * i + 1]
   }
 
   /** True when this position was ours, as far as is remembered. */
   knows(sequence: number, label: Halves): boolean {
-    const bound = this.bound(sequence)
-    return bound !== undefined && sameLabel(bound.label, label)
+    const i = this.indexOf(sequence)
+    return i >= 0 && this.#labels[2 * i] === label.low && this.#labels[2 * i + 1] === label.high
   }
 
   /** Room for one more bound the author has not confirmed. */
   get hasRoom(): boolean {
     // Refusals are among the bounds.
-    return this.bounds.length < limits.unconfirmedBatchesMax
+    return this.#count < limits.unconfirmedBatchesMax
   }
 
-  move(bound: Bound): void {
-    this.bounds.push(bound)
+  move({ sequence, label, salt, refused }: Bound): void {
+    this.add(sequence, label.low, label.high, salt.low, salt.high, refused)
+  }
+
+  /** The same, in halves. */
+  add(
+    sequence: number,
+    labelLow: number,
+    labelHigh: number,
+    saltLow: number,
+    saltHigh: number,
+    refused: ErrorCode | undefined,
+  ): void {
+    if (this.#count === this.#sequences.length) this.#grow()
+    const i = this.#count++
+    this.#sequences[i] = sequence
+    this.#labels[2 * i] = labelLow
+    this.#labels[2 * i + 1] = labelHigh
+    this.#salts[2 * i] = saltLow
+    this.#salts[2 * i + 1] = saltHigh
+    this.#refusals[i] = refused === undefined ? 0 : 1 + errorNumber(refused)
+    this.sequence = sequence
+  }
+
+  #grow(): void {
+    const [sequences, labels] = [new Float64Array(2 * this.#count), new Int32Array(4 * this.#count)]
+    const [salts, refusals] = [new Int32Array(4 * this.#count), new Uint8Array(2 * this.#count)]
+    sequences.set(this.#sequences)
+    labels.set(this.#labels)
+    salts.set(this.#salts)
+    refusals.set(this.#refusals)
+    this.#sequences = sequences
+    this.#labels = labels
+    this.#salts = salts
+    this.#refusals = refusals
   }
 
   confirm(sequence: number): void {
-    if (sequence <= this.confirmed || this.bound(sequence) === undefined) return
+    const i = sequence <= this.confirmed ? -1 : this.indexOf(sequence)
+    if (i < 0) return
     this.confirmed = sequence
-    const first = this.bounds.findIndex(bound => bound.sequence >= sequence)
-    const drop = Math.max(0, first - confirmedBoundsKept)
-    if (drop > 0) this.bounds.splice(0, drop)
+    const drop = Math.max(0, i - confirmedBoundsKept)
+    if (drop === 0) return
+    this.#sequences.copyWithin(0, drop, this.#count)
+    this.#labels.copyWithin(0, 2 * drop, 2 * this.#count)
+    this.#salts.copyWithin(0, 2 * drop, 2 * this.#count)
+    this.#refusals.copyWithin(0, drop, this.#count)
+    this.#count -= drop
   }
 
   /** Refusals the author may not know of. */
   refusals(): { to: number; code: ErrorCode }[] {
     const list: { to: number; code: ErrorCode }[] = []
-    for (const { sequence, refused } of this.bounds)
-      if (refused !== undefined && sequence > this.confirmed) list.push({ to: sequence, code: refused })
+    for (let i = 0; i < this.#count; i++)
+      if (this.#refusals[i] > 0 && this.#sequences[i] > this.confirmed)
+        list.push({ to: this.#sequences[i], code: errorCodes[this.#refusals[i] - 1] })
     return list
   }
 
@@ -94,17 +177,22 @@ export class IncarnationHead {
     w.bytes(this.id)
     w.text(this.owner)
     w.varint(this.confirmed)
-    w.varint(this.bounds.length)
-    let before: { sequence: number; salt: Halves } = { sequence: 0, salt: zero }
-    for (const bound of this.bounds) {
-      const { sequence, label, salt, refused } = bound
-      const isNew = !sameLabel(salt, before.salt)
-      w.varint(sequence - before.sequence)
-      w.u8((isNew ? 2 : 0) + (refused === undefined ? 0 : 1))
-      w.u64(label.low, label.high)
-      if (isNew) w.u64(salt.low, salt.high)
-      if (refused !== undefined) w.u8(errorCodes.indexOf(refused))
-      before = bound
+    w.varint(this.#count)
+    const [labels, salts, refusals] = [this.#labels, this.#salts, this.#refusals]
+    let before = 0
+    let low = 0
+    let high = 0
+    for (let i = 0; i < this.#count; i++) {
+      const sequence = this.#sequences[i]
+      const isNew = salts[2 * i] !== low || salts[2 * i + 1] !== high
+      low = salts[2 * i]
+      high = salts[2 * i + 1]
+      w.varint(sequence - before)
+      w.u8((isNew ? 2 : 0) + (refusals[i] === 0 ? 0 : 1))
+      w.u64(labels[2 * i], labels[2 * i + 1])
+      if (isNew) w.u64(low, high)
+      if (refusals[i] > 0) w.u8(refusals[i] - 1)
+      before = sequence
     }
   }
 
@@ -115,7 +203,7 @@ export class IncarnationHead {
     head.confirmed = r.varint(Number.MAX_SAFE_INTEGER, 'confirmed')
     const count = r.varint(2 * limits.unconfirmedBatchesMax, 'bounds')
     if (count === 0) throw new AtomikError('malformed', 'an incarnation without a head')
-    head.bounds = []
+    head.#count = 0
     let sequence = 0
     let salt = zero
     for (let i = 0; i < count; i++) {
@@ -123,9 +211,8 @@ export class IncarnationHead {
       const flags = r.u8()
       const label = readHalves(r)
       if ((flags & 2) !== 0) salt = readHalves(r)
-      const refused = (flags & 1) === 0 ? undefined : errorCodes[r.u8()]
-      if ((flags & 1) !== 0 && refused === undefined) r.fail('malformed', 'a refusal without a reason')
-      head.bounds.push({ sequence, label, salt, refused })
+      const refused = (flags & 1) === 0 ? undefined : r.errorCode()
+      head.add(sequence, label.low, label.high, salt.low, salt.high, refused)
     }
     return head
   }

@@ -15,6 +15,7 @@ import {
   writeStream,
   writeWelcome,
 } from '../wire/index.ts'
+import { kept } from './messages.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction } from './space.ts'
@@ -57,7 +58,7 @@ class Pair {
   }
 
   fromReplica(i: number, actions: readonly ReplicaAction[]): void {
-    for (const action of actions)
+    for (const action of kept(actions))
       if (action.type === 'send') {
         this.up.push(action.bytes)
         this.toSpace(this.connections[i], action.bytes)

@@ -6,6 +6,7 @@ export { formatIncarnation } from './label.ts'
 export { Leader, type Led } from './leader.ts'
 export { type MeshAction, type MeshEvent, MeshNode } from './mesh.ts'
 export type { MeshNews, MeshOptions, MeshStats } from './mesh-state.ts'
+export { kept } from './messages.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {

@@ -17,9 +17,22 @@ export function firstLabel(incarnation: Uint8Array): Halves {
 
 export function nextLabel(from: Halves, salt: Halves, digest: Halves, to: number): Halves {
   const mixer = new Mixer()
-  mixer.mix(from.low ^ salt.low, from.high ^ salt.high, digest.low, digest.high)
-  mixer.mix(to | 0, Math.floor(to / 2 ** 32), mixer.low, mixer.high)
+  mixLabel(mixer, from.low ^ salt.low, from.high ^ salt.high, digest.low, digest.high, to)
   return { low: mixer.low, high: mixer.high }
+}
+
+/** The same without objects: `low` and `high` are label ⊕ salt; the label stays in the mixer. */
+export function mixLabel(
+  mixer: Mixer,
+  low: number,
+  high: number,
+  digestLow: number,
+  digestHigh: number,
+  to: number,
+): void {
+  mixer.mix(low, high, digestLow, digestHigh)
+  // Beyond 31 bits a number would be an object on its way.
+  mixer.mix(to | 0, to < 2 ** 31 ? 0 : Math.floor(to / 2 ** 32), mixer.low, mixer.high)
 }
 
 export function sameLabel(a: Halves, b: Halves): boolean {

@@ -461,12 +461,7 @@ export class MeshState implements BranchParent {
     body.reset()
     encodeDelta(body, this.accumulator, this.#names, stampBase)
     const digest = new Fingerprint()
-    const { tables } = this.reference
-    digestDelta(
-      this.accumulator,
-      (t, row) => ({ low: tables[t].addresses[2 * row], high: tables[t].addresses[2 * row + 1] }),
-      digest,
-    )
+    digestDelta(this.accumulator, this.reference.tables, digest)
     const from = this.#head
     const sequence = from.sequence + this.#lastChange - this.#sealedChange
     const to = { sequence, label: nextLabel(from.label, this.#salt, digest, sequence) }

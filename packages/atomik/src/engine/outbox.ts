@@ -11,11 +11,12 @@
  * Invariants: what `session.ts` says of batches; the last session is the one that new changes go into; the accumulator is the fold of
  * all batches and of what is open.
  */
-import { Delta, Fingerprint, foldRow } from '../algebra/index.ts'
+import { Delta, Fingerprint, foldRow, Mixer } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
+  beginChange,
   type Claim,
   DeltaEncoder,
   type Halves,
@@ -24,9 +25,8 @@ import {
   StampMark,
   Writer,
   writeBatch,
-  writeChange,
 } from '../wire/index.ts'
-import { nextLabel, sameLabel } from './label.ts'
+import { mixLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
 import {
@@ -36,7 +36,7 @@ import {
   drawSession,
   lastRun,
   noStamp,
-  type PendingBatch,
+  PendingBatch,
   type Session,
 } from './session.ts'
 
@@ -46,18 +46,28 @@ export interface OutboxJournal {
   remove(batch: PendingBatch): void
 }
 
+/** A batch of nothing. */
+export type Probe = Parameters<typeof writeBatch>[1]
+
 const zero: Halves = { low: 0, high: 0 }
 /** A salt serves at most this long. */
 const saltMs = 1000
 /** Bytes of a batch's delta: what a message may hold without its frame's head. */
 const batchBytesMax = limits.uplinkBytesMax - 1024
-/** Batches under way on a connection: the hub keeps as many that came before their turn. */
+/**
+ * Batches under way on a connection: where order is not kept, as many as a hub keeps that came before their turn; where it is, so many
+ * that what the hub must remember of them and of those we have not told it to forget stays within its limit.
+ */
 const sentMax = 64
+const orderedSentMax = limits.unconfirmedBatchesMax / 2
+/** Settled batches kept to be used again. */
+const sparesMax = limits.unconfirmedBatchesMax
 
 /** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
 export function bytesAtMost(delta: Delta): number {
   let bytes = 0
-  for (const { count, layout, words } of delta.tables) {
+  for (let t = 0; t < delta.tables.length; t++) {
+    const { count, layout, words } = delta.tables[t]
     bytes += count * (limits.keyBytesMax + 16)
     for (let half = 0; half < 2 * count * layout.words; half += 2)
       if ((words[half] | words[half + 1]) !== 0) bytes += 13
@@ -94,9 +104,12 @@ export class Outbox {
   #backoff = 1
   /** Batches that the last folding of unsent ones left. */
   #folded = 0
-  readonly #writer = new Writer()
   readonly #body = new Writer()
   readonly #encoder = new DeltaEncoder()
+  readonly #digest = new Fingerprint()
+  readonly #mixer = new Mixer()
+  /** Settled batches, their deltas cleared. */
+  readonly #spares: PendingBatch[] = []
 
   constructor(schema: Schema, numbers: RowNumbers, random32: () => number) {
     this.#schema = schema
@@ -133,7 +146,10 @@ export class Outbox {
 
   /** Every change up to this one has its fate known. */
   get confirmed(): number {
-    for (const { batches } of this.#sessions) if (batches.length > 0) return batches[0].from
+    for (let i = 0; i < this.#sessions.length; i++) {
+      const first = this.#sessions[i].batches.at(0)
+      if (first !== undefined) return first.from
+    }
     return this.#openFrom
   }
 
@@ -217,19 +233,24 @@ export class Outbox {
    * opening of ours ended, and the content comes only of what we do not claim.
    */
   get mustClaim(): boolean {
-    const first = this.#sessions.find(({ batches }) => batches.length > 0)
-    if (first !== undefined && !this.#claimed.includes(first)) return true
-    return this.#claimed.some(
-      session =>
-        session !== this.#current && session.batches.length === 0 && session.hubSequence > session.settled,
-    )
+    for (let i = 0; i < this.#sessions.length; i++) {
+      if (this.#sessions[i].batches.length === 0) continue
+      if (!this.#claimed.includes(this.#sessions[i])) return true
+      break
+    }
+    for (let i = 0; i < this.#claimed.length; i++) {
+      const session = this.#claimed[i]
+      if (session !== this.#current && session.batches.length === 0 && session.hubSequence > session.settled)
+        return true
+    }
+    return false
   }
 
   /** The hub knows the bound behind a gap: what lies before it is settled. Returns what leaves the accumulator. */
   closeGap(alias: number): readonly PendingBatch[] {
     const session = this.#claimed[alias]
     if (session === undefined) return []
-    const before = session.batches.splice(0, lastRun(session.batches))
+    const before = session.batches.takeFirst(lastRun(session.batches))
     for (const batch of before) {
       this.#journal?.remove(batch)
       this.#rebuildAccumulator(batch.delta)
@@ -240,8 +261,15 @@ export class Outbox {
   /** The first batch of this incarnation whose fate is open, and where it ends as the hub counts. */
   first(alias: number): { readonly batch: PendingBatch; readonly endSequence: number } | undefined {
     const session = this.#claimed[alias]
-    const batch = session?.batches[0]
+    const batch = session?.batches.at(0)
     return batch && { batch, endSequence: batch.to - session.base }
+  }
+
+  /** Where the first batch of this incarnation ends whose fate is open, as the hub counts; −1 when there is none. */
+  firstEnd(alias: number): number {
+    const session = this.#claimed[alias]
+    const batch = session?.batches.at(0)
+    return batch === undefined ? -1 : batch.to - session.base
   }
 
   /**
@@ -272,7 +300,7 @@ export class Outbox {
    * What an earlier opening of ours left ends before the hub's head: somebody else went on there, or we did and died before it was
    * saved. A batch of nothing makes the hub say where we parted; without that it cannot tell us how much of it we have.
    */
-  *probes(): Iterable<Uint8Array> {
+  *probes(): Iterable<Probe> {
     for (const [alias, session] of this.#claimed.entries()) {
       const last = session.batches.at(-1)
       if (last === undefined || session === this.#current || session.sent < session.batches.length) continue
@@ -281,9 +309,7 @@ export class Outbox {
       const salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#body.reset()
       this.#encoder.encode(this.#body, new Delta(this.#schema.layouts), this.#numbers.names, noStamp)
-      this.#writer.reset()
-      writeBatch(this.#writer, { alias, from, to: from + 1, salt, body: this.#body.finish() })
-      yield this.#writer.finish()
+      yield { alias, from, to: from + 1, salt, body: this.#body.finish() }
     }
   }
 
@@ -328,31 +354,55 @@ export class Outbox {
     const from = this.#openFrom
     this.#openFrom = this.#lastChange
     if (this.#current.batches.length === 0) this.#progressAtMs = nowMs
-    this.#push(this.#current, this.#open, from, this.#lastChange, this.#salt, this.#openIsHeld)
-    this.#open = new Delta(this.#schema.layouts)
+    const batch = this.#spare()
+    const open = batch.delta
+    batch.delta = this.#open
+    this.#open = open
+    this.#push(this.#current, batch, from, this.#lastChange, this.#salt, this.#openIsHeld)
     this.#openIsHeld = false
     this.#openBytes = 0
   }
 
-  #push(session: Session, delta: Delta, from: number, to: number, salt: Halves, isHeld: boolean): void {
+  #spare(): PendingBatch {
+    return this.#spares.pop() ?? new PendingBatch(new Delta(this.#schema.layouts))
+  }
+
+  /** A settled batch that nobody looks at any more serves again. */
+  recycle(batch: PendingBatch): void {
+    // A journal looks at batches until they are gone from the store.
+    if (this.#journal !== undefined || this.#spares.length >= sparesMax) return
+    batch.delta.clear()
+    batch.isSaved = false
+    batch.wasSent = false
+    batch.sentAtMs = -1
+    this.#spares.push(batch)
+  }
+
+  /** Seals a batch that holds its delta and nothing else yet. */
+  #push(
+    session: Session,
+    batch: PendingBatch,
+    from: number,
+    to: number,
+    salt: Halves,
+    isHeld: boolean,
+  ): void {
     const last = session.batches.at(-1)
-    const before = last?.label ?? session.settledLabel
-    const digest = new Fingerprint()
-    digestDelta(delta, (table, row) => this.#numbers.addressOf(table, row), digest)
-    const batch: PendingBatch = {
-      from,
-      to,
-      delta,
-      salt,
-      saltIsNew: !sameLabel(salt, last?.salt ?? session.settledSalt),
-      before,
-      label: nextLabel(before, salt, digest, to - session.base),
-      isHeld,
-      isSaved: false,
-      sentAtMs: undefined,
-      wasSent: false,
-      base: noStamp,
-    }
+    const low = last === undefined ? session.settledLow : last.labelLow
+    const high = last === undefined ? session.settledHigh : last.labelHigh
+    const digest = this.#digest
+    const mixer = this.#mixer
+    digestDelta(batch.delta, this.#numbers.addresses, digest)
+    mixLabel(mixer, low ^ salt.low, high ^ salt.high, digest.low, digest.high, to - session.base)
+    batch.from = from
+    batch.to = to
+    batch.salt = salt
+    batch.saltIsNew = !sameLabel(salt, last === undefined ? session.settledSalt : last.salt)
+    batch.beforeLow = low
+    batch.beforeHigh = high
+    batch.labelLow = mixer.low
+    batch.labelHigh = mixer.high
+    batch.isHeld = isHeld
     session.batches.push(batch)
     this.#journal?.put(session, batch)
   }
@@ -365,7 +415,7 @@ export class Outbox {
     const session = this.#current
     const sent = session.batches.findIndex(batch => !batch.wasSent)
     if (sent < 0 || session.batches.length - sent <= batchesMax + this.#folded) return
-    const unsent = session.batches.splice(sent)
+    const unsent = session.batches.takeFrom(sent)
     for (const batch of unsent) this.#journal?.remove(batch)
     let [sum, from, isHeld] = [new Delta(this.#schema.layouts), unsent[0].from, false]
     for (const [i, batch] of unsent.entries()) {
@@ -373,7 +423,7 @@ export class Outbox {
       isHeld ||= batch.isHeld
       const next = unsent[i + 1]
       if (next !== undefined && bytesAtMost(sum) + bytesAtMost(next.delta) <= batchBytesMax) continue
-      this.#push(session, sum, from, batch.to, batch.salt, isHeld)
+      this.#push(session, new PendingBatch(sum), from, batch.to, batch.salt, isHeld)
       sum = new Delta(this.#schema.layouts)
       from = batch.to
       isHeld = false
@@ -382,60 +432,60 @@ export class Outbox {
   }
 
   /**
-   * The next batch to be sent on this connection, as a message; undefined when there is none, or it must wait.
+   * Appends the next batch to be sent on this connection, as a message; false when there is none, or it must wait.
    * @param isOrdered the link keeps order, so one change may travel in the short form
    */
-  next(nowMs: number, stampBaseMs: number, isOrdered: boolean): Uint8Array | undefined {
+  next(w: Writer, nowMs: number, stampBaseMs: number, isOrdered: boolean): boolean {
     let waits = false
-    for (const session of this.#sessions) {
-      const batch = session.batches[session.sent]
-      const alias = this.#claimed.indexOf(session)
+    for (let i = 0; i < this.#sessions.length; i++) {
+      const session = this.#sessions[i]
+      if (session.batches.length === 0) continue
+      const goesFirst = !waits
+      waits = true
+      const batch = session.batches.at(session.sent)
+      if (batch === undefined || session.sent >= (isOrdered ? orderedSentMax : sentMax)) continue
       // One that the hub has seen is sent at once: the log may be held until it is.
-      const goes = !waits || (batch !== undefined && batch.from - session.base < session.hubSequence)
-      if (session.batches.length > 0) waits = true
-      if (!goes || alias < 0 || batch === undefined || session.sent >= sentMax) continue
-      if (batch.isHeld && !batch.isSaved) continue
+      if (!goesFirst && batch.from - session.base >= session.hubSequence) continue
+      const alias = this.#claimed.indexOf(session)
+      if (alias < 0 || (batch.isHeld && !batch.isSaved)) continue
       session.sent++
-      return this.#encode(nowMs, session, alias, batch, stampBaseMs, isOrdered)
+      this.#encode(w, nowMs, session, alias, batch, stampBaseMs, isOrdered)
+      return true
     }
-    return undefined
+    return false
   }
 
   #encode(
+    w: Writer,
     nowMs: number,
     session: Session,
     alias: number,
     batch: PendingBatch,
     stampBaseMs: number,
     isOrdered: boolean,
-  ): Uint8Array {
-    const body = this.#body
-    body.reset()
+  ): void {
     const mark = session.mark ?? new StampMark(stampBaseMs)
     session.mark = mark
-    batch.base = { ms: mark.ms, count: mark.count }
-    this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
-    mark.see(batch.delta)
-    const w = this.#writer
-    w.reset()
+    batch.base.set(mark)
     const from = batch.from - session.base
     const to = batch.to - session.base
     // The short form stands for alias 0, and for the next change there: one that is sent again would be taken for another.
     const isShort =
       isOrdered && alias === 0 && to === from + 1 && !batch.saltIsNew && batch.from >= session.reached
-    session.reached = Math.max(session.reached, batch.to)
-    if (isShort) writeChange(w, from, body.view())
-    else
-      writeBatch(w, {
-        alias,
-        from,
-        to,
-        salt: batch.saltIsNew ? batch.salt : undefined,
-        body: body.view(),
-      })
-    batch.sentAtMs = batch.wasSent ? undefined : nowMs
+    if (batch.to > session.reached) session.reached = batch.to
+    if (isShort) {
+      beginChange(w, from)
+      this.#encoder.encode(w, batch.delta, this.#numbers.names, mark)
+    } else {
+      const body = this.#body
+      body.reset()
+      this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
+      const salt = batch.saltIsNew ? batch.salt : undefined
+      writeBatch(w, { alias, from, to, salt, body: body.view() })
+    }
+    mark.see(batch.delta)
+    batch.sentAtMs = batch.wasSent ? -1 : nowMs
     batch.wasSent = true
-    return w.finish()
   }
 
   /** Forgets having sent batches of an incarnation from this sequence on. Returns how many. */
@@ -446,7 +496,7 @@ export class Outbox {
     if (first < 0 || first >= session.sent) return 0
     const again = session.sent - first
     session.sent = first
-    session.mark?.set(session.batches[first].base)
+    rewindMark(session)
     this.#progressAtMs = nowMs
     return again
   }
@@ -460,7 +510,7 @@ export class Outbox {
       if (session.sent === 0) continue
       again += session.sent
       session.sent = 0
-      session.mark?.set(session.batches[0].base)
+      rewindMark(session)
     }
     if (again === 0) return 0
     this.#progressAtMs = nowMs
@@ -468,20 +518,25 @@ export class Outbox {
     return again
   }
 
-  /** Takes the first batch of an incarnation out, now that its fate is known, and out of the accumulator. */
-  settle(nowMs: number, alias: number): PendingBatch {
+  /**
+   * Takes the first batch of an incarnation out, now that its fate is known, and out of the accumulator.
+   * @param isInReference its content is in the reference: it was accepted
+   */
+  settle(nowMs: number, alias: number, isInReference: boolean): PendingBatch {
     const session = this.#claimed[alias]
     const batch = session?.batches.shift()
     assert(session !== undefined && batch !== undefined, 'a batch to settle')
     if (session.sent > 0) session.sent--
     this.#progressAtMs = nowMs
     this.#backoff = 1
-    if (batch.sentAtMs !== undefined) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
+    if (batch.sentAtMs >= 0) this.#roundTripMs += (nowMs - batch.sentAtMs - this.#roundTripMs) / 8
     session.settled = batch.to - session.base
-    session.settledLabel = batch.label
+    session.settledLow = batch.labelLow
+    session.settledHigh = batch.labelHigh
     session.settledSalt = batch.salt
     this.#journal?.remove(batch)
-    this.#rebuildAccumulator(batch.delta)
+    if (isInReference) this.#release(batch.delta)
+    else this.#rebuildAccumulator(batch.delta)
     return batch
   }
 
@@ -494,11 +549,12 @@ export class Outbox {
     const at = this.#sessions.indexOf(session)
     if (at < 0) return undefined
     const isCurrent = session === this.#current
-    const run = session.batches.splice(lastRun(session.batches))
+    const run = session.batches.takeFrom(lastRun(session.batches))
     const issued: Session[] = session.batches.length > 0 ? [session] : []
     if (run.length > 0) {
       const again = deriveSession(session, run[0].label, run[0].from)
-      for (const { delta, from, to, salt, isHeld } of run) this.#push(again, delta, from, to, salt, isHeld)
+      for (const { delta, from, to, salt, isHeld } of run)
+        this.#push(again, new PendingBatch(delta), from, to, salt, isHeld)
       issued.push(again)
     }
     session.sent = 0
@@ -520,7 +576,7 @@ export class Outbox {
     for (const { batches } of this.#sessions) for (const batch of batches) this.#journal?.remove(batch)
     const current = this.#current
     this.#sessions = [current]
-    current.batches = []
+    current.batches.clear()
     current.sent = 0
     current.mark = undefined
     this.#open.clear()
@@ -532,13 +588,36 @@ export class Outbox {
     return from
   }
 
+  /**
+   * Takes an accepted batch out of the accumulator. In `max` what equals its words goes with it, since the reference holds as much:
+   * whatever else is pending and smaller shows neither way, until the reference is given up (`rebuild`).
+   */
+  #release(delta: Delta): void {
+    if (this.#isIdle) this.accumulator.clear()
+    else this.accumulator.release(delta)
+  }
+
+  /** Nothing is pending. */
+  get #isIdle(): boolean {
+    if (this.#openFrom < this.#lastChange) return false
+    for (let i = 0; i < this.#sessions.length; i++) if (this.#sessions[i].batches.length > 0) return false
+    return true
+  }
+
+  /** The accumulator becomes the fold of all that is pending: the reference no longer stands under it. */
+  rebuild(): void {
+    this.accumulator.clear()
+    for (const { batches } of this.#sessions) for (const { delta } of batches) this.accumulator.fold(delta)
+    this.accumulator.fold(this.#open)
+  }
+
   /** The accumulator becomes the fold of what is still pending, in the rows of `touched`. */
   #rebuildAccumulator(touched: Delta): void {
-    const parts = this.#sessions.flatMap(({ batches }) => batches.map(batch => batch.delta))
-    if (parts.length === 0 && this.#open.isEmpty) {
+    if (this.#isIdle) {
       this.accumulator.clear()
       return
     }
+    const parts = this.#sessions.flatMap(({ batches }) => [...batches].map(({ delta }) => delta))
     parts.push(this.#open)
     for (let t = 0; t < touched.tables.length; t++) {
       const { count, rows, layout } = touched.tables[t]
@@ -554,4 +633,10 @@ export class Outbox {
       }
     }
   }
+}
+
+/** What is sent next is coded as it was the first time. */
+function rewindMark({ mark, batches, sent }: Session): void {
+  const next = batches.at(sent)
+  if (next !== undefined) mark?.set(next.base)
 }

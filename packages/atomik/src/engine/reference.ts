@@ -13,7 +13,7 @@ import {
   type RowLayout,
   WordKind,
 } from '../algebra/index.ts'
-import { limits } from '../limits.ts'
+import { assert } from '../errors.ts'
 import { encodeUtf8, StampMark } from '../wire/index.ts'
 
 export class ReferenceTable {
@@ -90,8 +90,8 @@ export class Reference {
   readonly fingerprint = new Fingerprint()
   /** The largest stamp in any register: what the next log entry's stamps are coded against. */
   readonly latest = new StampMark()
-  /** The same for each stamp word of a table, by table × rowWordsMax + word. */
-  readonly #stamps = new Map<number, StampMark>()
+  /** The same for each stamp word, by table and word. */
+  readonly #stamps: (StampMark | undefined)[][] = []
   /** Words before a row changes, to tell the fingerprint. */
   #before = new Int32Array(16)
   /** Fingerprint of each word of all rows of a table, two halves each, by table; from when the first part was asked for. */
@@ -156,9 +156,9 @@ export class Reference {
   /** The largest stamp in the first `words[t]` words of each row of table t. */
   latestOf(words: readonly number[]): StampMark {
     const latest = new StampMark()
-    for (const [place, mark] of this.#stamps)
-      if (place % limits.rowWordsMax < (words[Math.floor(place / limits.rowWordsMax)] ?? 0))
-        latest.raise(mark)
+    for (const [t, marks] of this.#stamps.entries())
+      for (const [word, mark] of marks.entries())
+        if (mark !== undefined && word < (words[t] ?? 0)) latest.raise(mark)
     return latest
   }
 
@@ -166,17 +166,21 @@ export class Reference {
     for (let t = 0; t < tables.length; t++) {
       const { layout, count } = tables[t]
       if (count === 0) continue
-      for (let word = 0; word < layout.words; word += layout.groups[word]) {
-        if (layout.kinds[word] !== WordKind.stamp) continue
-        const place = t * limits.rowWordsMax + word
-        let mark = this.#stamps.get(place)
-        if (mark === undefined) {
-          mark = new StampMark()
-          this.#stamps.set(place, mark)
-        }
-        if (mark.seeWord(tables[t], word)) this.latest.raise(mark)
-      }
+      for (let word = 0; word < layout.words; word += layout.groups[word])
+        if (layout.kinds[word] === WordKind.stamp && this.#markOf(t, word).seeWord(tables[t], word))
+          this.latest.raise(this.#markOf(t, word))
     }
+  }
+
+  #markOf(t: number, word: number): StampMark {
+    while (this.#stamps.length <= t) this.#stamps.push([])
+    const marks = this.#stamps[t]
+    while (marks.length <= word) marks.push(undefined)
+    const known = marks[word]
+    if (known !== undefined) return known
+    const mark = new StampMark()
+    marks[word] = mark
+    return mark
   }
 
   /** ACCUM: folds a delta whose rows exist. */
@@ -203,7 +207,8 @@ export class Reference {
       for (let slot = 0; slot < from.count; slot++) {
         const row = from.rows[slot]
         this.#keep(t, row)
-        this.tables[t].words.set(from.words.subarray(slot * stride, (slot + 1) * stride), row * stride)
+        const to = this.tables[t].words
+        for (let i = 0; i < stride; i++) to[row * stride + i] = from.words[slot * stride + i]
         this.#account(t, row)
       }
     }
@@ -214,7 +219,7 @@ export class Reference {
     for (const table of this.tables) table.words.fill(0)
     this.fingerprint.clear()
     this.latest.set(noStamp)
-    this.#stamps.clear()
+    this.#stamps.length = 0
     this.#columns = undefined
   }
 
@@ -256,26 +261,47 @@ export class Reference {
   }
 }
 
-/** Where rows of a delta live, by table and row: halves of the row's address. */
-export type AddressOf = (table: number, row: number) => { readonly low: number; readonly high: number }
+/** Where the rows of a table live: two halves a row, for the first `count` rows. */
+export interface RowAddresses {
+  readonly addresses: Int32Array
+  readonly count: number
+}
+
+/** The same for a row that is not there yet. */
+export type FreshAddress = (table: number, row: number) => { readonly low: number; readonly high: number }
 
 /** The digest of a delta: the fingerprint of its words at their addresses. What labels chain over. */
-export function digestDelta(delta: Delta, addressOf: AddressOf, into: Fingerprint): void {
+export function digestDelta(
+  delta: Delta,
+  tables: readonly RowAddresses[],
+  into: Fingerprint,
+  fresh?: FreshAddress,
+): void {
   into.clear()
   for (let t = 0; t < delta.tables.length; t++) {
-    const table = delta.tables[t]
-    const stride = 2 * table.layout.words
-    for (let slot = 0; slot < table.count; slot++) {
-      const { low, high } = addressOf(t, table.rows[slot])
-      for (let i = 0; i < stride; i += 2)
-        into.replace(
-          (low + Math.imul(i >> 1, wordStep)) | 0,
-          high,
-          0,
-          0,
-          table.words[slot * stride + i],
-          table.words[slot * stride + i + 1],
-        )
+    const { rows, words, count, layout } = delta.tables[t]
+    if (count === 0) continue
+    const stride = 2 * layout.words
+    // A client may know tables that a hub does not store: all their rows are new.
+    const known = tables[t]?.count ?? 0
+    for (let slot = 0; slot < count; slot++) {
+      const row = rows[slot]
+      let low: number
+      let high: number
+      if (row < known) {
+        low = tables[t].addresses[2 * row]
+        high = tables[t].addresses[2 * row + 1]
+      } else {
+        assert(fresh !== undefined, 'a row of a delta has an address')
+        const address = fresh(t, row)
+        low = address.low
+        high = address.high
+      }
+      for (let i = 0; i < stride; i += 2) {
+        const at = slot * stride + i
+        if ((words[at] | words[at + 1]) !== 0)
+          into.replace((low + Math.imul(i >> 1, wordStep)) | 0, high, 0, 0, words[at], words[at + 1])
+      }
     }
   }
 }

@@ -30,7 +30,7 @@ import type { OutboxJournal } from './outbox.ts'
 import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
 import { digestDelta, Reference } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import { noStamp, openSession, type PendingBatch, type Session } from './session.ts'
+import { noStamp, openSession, type PendingBatch, type Session, storedBatch } from './session.ts'
 import type { Entry, Put, ReplicaStorage } from './storage.ts'
 
 /** Rows at a position of the log. */
@@ -321,30 +321,11 @@ function readBatch(r: Reader, stored: Schema, schema: Schema, names: Reference) 
   if (!r.done) r.fail('malformed', 'bytes after the end of a batch')
   for (const { table, key } of named) names.tables[table].open(key)
   const digest = new Fingerprint()
-  digestDelta(
-    delta,
-    (table, row) => {
-      const { addresses } = names.tables[table]
-      return { low: addresses[2 * row], high: addresses[2 * row + 1] }
-    },
-    digest,
-  )
+  digestDelta(delta, names.tables, digest)
   if (!sameLabel(label, nextLabel(before, salt, digest, to - base)))
     throw new AtomikError('storage', 'a batch does not have the label its content gives')
-  const batch: PendingBatch = {
-    from,
-    to,
-    delta: stored === schema ? delta : widened(delta, schema.layouts),
-    salt,
-    saltIsNew,
-    before,
-    label,
-    isHeld: false,
-    isSaved: true,
-    sentAtMs: undefined,
-    wasSent: true,
-    base: noStamp,
-  }
+  const held = stored === schema ? delta : widened(delta, schema.layouts)
+  const batch = storedBatch({ from, to, salt, saltIsNew, before, label, isHeld: false }, held)
   return { id, base, batch }
 }
 
@@ -397,7 +378,7 @@ export class ReplicaStore implements OutboxJournal {
     this.#dirtyRows = image.schema.layouts.map(() => new Set())
     this.#stored = image.schema.layouts.map((_, table) => image.state?.rows[table].keys.length ?? 0)
     const kind = spacePrefix(image.space).length
-    const kept = new Set(image.sessions.flatMap(({ batches }) => batches.map(({ from }) => from)))
+    const kept = new Set(image.sessions.flatMap(({ batches }) => [...batches].map(({ from }) => from)))
     this.#removals = image.keys.filter(key => {
       const letter = String.fromCharCode(key[kind] ?? 0)
       if (letter === 'R') return image.state === undefined

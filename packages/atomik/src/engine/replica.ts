@@ -21,18 +21,20 @@ import { limits } from '../limits.ts'
 import type { Schema } from '../schema/index.ts'
 import {
   DeltaDecoder,
-  type DownlinkFrame,
-  decodeDownlink,
+  type EntriesFrame,
   encodeUtf8,
   type Halves,
   type Head,
   type LentRow,
   nearestNumber,
   Reader,
+  type ScannedFrame,
   StampMark,
+  StreamCursor,
+  scanDownlink,
   stampMsMax,
-  Writer,
   writeAuth,
+  writeBatch,
   writeHave,
   writeHello,
   writeNeed,
@@ -41,12 +43,13 @@ import {
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { Messages, type Send } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import type { ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
-import type { PendingBatch } from './session.ts'
+import { openSession, storedBatch } from './session.ts'
 import type { Put } from './storage.ts'
 import { UndoLog } from './undo.ts'
 
@@ -92,7 +95,7 @@ export type ReplicaEvent =
   | { readonly type: 'tick' }
 
 export type ReplicaAction =
-  | { readonly type: 'send'; readonly bytes: Uint8Array }
+  | Send
   /** Rows whose READ may have changed, once a batch. */
   | { readonly type: 'changed'; readonly rows: readonly RowRef[] }
   /** Own changes up to this one are durable at the hub. */
@@ -207,8 +210,10 @@ export class Replica {
   #catchUpLsn = -1
   /** Frames of the log whose turn has not come, by the log number they start at. */
   readonly #early = new Map<number, LogFrame>()
-  readonly #writer = new Writer()
+  readonly #messages = new Messages()
   readonly #decoder: DeltaDecoder
+  readonly #cursor = new StreamCursor()
+  readonly #reader = new Reader(new Uint8Array(0))
   /** The delta of the log entry being applied. */
   readonly #arrived: Delta
   /** What its stamps are coded against. */
@@ -250,12 +255,11 @@ export class Replica {
       this.#editor.see(delta)
     }
     const rowOf = (t: number, index: number) => this.reference.tables[t].open(image.names[t][index])
-    const sessions = image.sessions.map(session => ({
-      ...session,
-      batches: session.batches.map(
-        (batch): PendingBatch => ({ ...batch, delta: renamed(batch.delta, rowOf) }),
-      ),
-    }))
+    const sessions = image.sessions.map(({ id, base, batches }) => {
+      const session = openSession(id, base)
+      for (const batch of batches) session.batches.push(storedBatch(batch, renamed(batch.delta, rowOf)))
+      return session
+    })
     for (const { batches } of sessions) for (const { delta } of batches) this.#editor.see(delta)
     this.#editor.seeStamp(image.clock)
     this.#outbox.adopt(sessions, image.lastChange, store)
@@ -456,6 +460,7 @@ export class Replica {
 
   /** Takes one event; what follows from it is appended to `actions`. */
   step(timeMs: number, event: ReplicaEvent, actions: ReplicaAction[]): void {
+    this.#messages.turn(actions)
     const nowMs = this.#steady.at(timeMs)
     switch (event.type) {
       case 'open':
@@ -482,6 +487,7 @@ export class Replica {
 
   /** Seals and sends what is open, as far as the window allows. */
   flush(timeMs: number, actions: ReplicaAction[]): void {
+    this.#messages.turn(actions)
     this.#flush(this.#steady.at(timeMs), actions)
   }
 
@@ -497,12 +503,8 @@ export class Replica {
       return
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
-    for (
-      let bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered);
-      bytes !== undefined;
-      bytes = this.#outbox.next(nowMs, this.#stampBaseMs, this.#isOrdered)
-    ) {
-      actions.push({ type: 'send', bytes })
+    while (this.#outbox.next(this.#messages.begin(), nowMs, this.#stampBaseMs, this.#isOrdered)) {
+      actions.push(this.#messages.end())
       this.stats.batchesSent++
     }
   }
@@ -575,15 +577,17 @@ export class Replica {
     this.#declare(nowMs, actions)
     if (nowMs - this.#probeAtMs < this.#quietMs) return
     this.#probeAtMs = nowMs
-    for (const bytes of this.#outbox.probes()) actions.push({ type: 'send', bytes })
+    for (const probe of this.#outbox.probes()) {
+      writeBatch(this.#messages.begin(), probe)
+      actions.push(this.#messages.end())
+    }
   }
 
   #greet(nowMs: number, actions: ReplicaAction[]): void {
     const claims = this.#outbox.claim()
     // Once only: what a second greeting would repeat may be there already.
     this.#isEager = this.#isOrdered && this.#attempt === 0 && this.#outbox.isUnbroken
-    const w = this.#writer
-    w.reset()
+    const w = this.#messages.begin()
     writeHello(w)
     if (this.#options.token !== undefined) writeAuth(w, this.#options.token)
     writeSubscribe(w, {
@@ -596,7 +600,7 @@ export class Replica {
       isOrdered: this.#isOrdered,
       claims,
     })
-    actions.push({ type: 'send', bytes: w.finish() })
+    actions.push(this.#messages.end())
     this.#greetedAtMs = nowMs
   }
 
@@ -608,28 +612,29 @@ export class Replica {
     this.#haveAtMs = nowMs
     this.#declaredLsn = this.lsn
     this.#declaredConfirmed = confirmed
-    const w = this.#writer
-    w.reset()
+    const w = this.#messages.begin()
     writeHave(w, this.lsn, this.#outbox.settled)
-    actions.push({ type: 'send', bytes: w.finish() })
+    actions.push(this.#messages.end())
   }
 
   /** Asks for the log from where we stand, at most four times while it is quiet. */
   #report(nowMs: number, actions: ReplicaAction[]): void {
     if (nowMs - this.#needAtMs < this.#quietMs / 4) return
     this.#needAtMs = nowMs
-    const w = this.#writer
-    w.reset()
+    const w = this.#messages.begin()
     writeNeed(w, this.lsn)
-    actions.push({ type: 'send', bytes: w.finish() })
+    actions.push(this.#messages.end())
   }
 
   // ── what the hub says ───────────────────────────────────────────────────────────────────────────────────────────
 
   #receive(nowMs: number, bytes: Uint8Array, actions: ReplicaAction[]): void {
     try {
-      for (const frame of decodeDownlink(bytes)) this.#take(nowMs, frame, actions)
+      const frames = scanDownlink(bytes)
+      for (let i = 0; i < frames.length; i++) this.#take(nowMs, frames[i], actions)
       if (!this.isLive) return
+      // First what the hub may forget, when it is much: what follows needs the room.
+      if (this.lsn - this.#declaredLsn >= haveEntries) this.#declare(nowMs, actions)
       this.#flush(nowMs, actions)
       this.#declare(nowMs, actions)
     } catch (error) {
@@ -638,7 +643,7 @@ export class Replica {
     }
   }
 
-  #take(nowMs: number, frame: DownlinkFrame, actions: ReplicaAction[]): void {
+  #take(nowMs: number, frame: ScannedFrame, actions: ReplicaAction[]): void {
     if (frame.type === 'welcome') {
       this.#welcome(nowMs, frame, actions)
     } else if (frame.type === 'error') {
@@ -646,9 +651,14 @@ export class Replica {
     } else if (frame.type === 'lack') {
       if (frame.attempt === this.#attempt) this.#lend(frame.rows, actions)
     } else if (this.#link === 'live') {
-      if (frame.type === 'stream' || frame.type === 'fold' || frame.type === 'snapshot')
+      if (frame.type === 'entries' || frame.type === 'fold' || frame.type === 'snapshot')
         this.#follow(nowMs, frame, actions)
-      else if (frame.type === 'entry') this.#follow(nowMs, this.#streamOf(frame), actions)
+      else if (frame.type === 'entry')
+        this.#follow(
+          nowMs,
+          { type: 'delta', lsn: nearestNumber(frame.lsnBits, this.lsn), body: frame.body },
+          actions,
+        )
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
       else if (frame.type === 'fork') this.#forked(frame, actions)
@@ -657,13 +667,11 @@ export class Replica {
 
   /** The hub's disk lost rows: it gets those of the reference, and judges whether they are what it had. */
   #lend(rows: readonly { readonly table: number; readonly row: number }[], actions: ReplicaAction[]): void {
-    const w = this.#writer
     let lent: LentRow[] = []
     let words = 0
     const send = () => {
-      w.reset()
-      writeRows(w, lent)
-      actions.push({ type: 'send', bytes: w.finish() })
+      writeRows(this.#messages.begin(), lent)
+      actions.push(this.#messages.end())
       lent = []
       words = 0
     }
@@ -683,7 +691,7 @@ export class Replica {
     if (lent.length > 0) send()
   }
 
-  #welcome(nowMs: number, frame: DownlinkFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
+  #welcome(nowMs: number, frame: ScannedFrame & { type: 'welcome' }, actions: ReplicaAction[]): void {
     if (this.#link !== 'greeting' || frame.attempt !== this.#attempt) return
     this.epoch = frame.epoch
     if (frame.lsn !== this.lsn) {
@@ -746,15 +754,11 @@ export class Replica {
     const touched = new TouchedRows()
     touched.addAll(this.reference)
     this.reference.clear()
+    this.#outbox.rebuild()
     this.lsn = 0
     this.#numbers.forget()
     this.#store?.stageAll()
     if (touched.rows.length > 0) actions.push({ type: 'changed', rows: touched.rows })
-  }
-
-  #streamOf(frame: DownlinkFrame & { type: 'entry' }): LogFrame {
-    const lsn = nearestNumber(frame.lsnBits, this.lsn)
-    return { type: 'stream', lsn, entries: [{ kind: 'delta', body: frame.body }] }
   }
 
   /** Applies frames of the log in their order; keeps those that came early, drops those that came again. */
@@ -774,15 +778,19 @@ export class Replica {
   #followAll(nowMs: number, frame: LogFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
     let next: LogFrame | undefined = frame
     while (next !== undefined) {
-      const end: number = next.type === 'stream' ? next.lsn + next.entries.length : next.toLsn
+      const end: number =
+        next.type === 'entries' ? next.lsn + next.count : next.type === 'delta' ? next.lsn + 1 : next.toLsn
       if (end <= this.lsn) {
         this.stats.duplicatesDropped++
       } else if (next.lsn > this.lsn) {
         if (this.#early.size < earlyFramesMax) this.#early.set(next.lsn, next)
         this.#report(nowMs, actions)
         break
-      } else if (next.type === 'stream') {
-        this.#applyStream(nowMs, next, touched, actions)
+      } else if (next.type === 'entries') {
+        this.#applyEntries(nowMs, next, touched, actions)
+      } else if (next.type === 'delta') {
+        this.#applyDelta(next.body, 0, next.body.length, touched)
+        this.#passEntry()
       } else if (next.lsn < this.lsn && !isWhole(next)) {
         // It overlaps what we have, and cannot be split: ask from here.
         this.stats.duplicatesDropped++
@@ -805,52 +813,66 @@ export class Replica {
     return undefined
   }
 
-  #applyStream(
+  #applyEntries(nowMs: number, frame: EntriesFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
+    const cursor = this.#cursor
+    cursor.reset(frame.bytes)
+    const from = Math.max(0, this.lsn - frame.lsn)
+    for (let i = 0; i < frame.count; i++) {
+      cursor.next()
+      if (i < from) continue
+      if (cursor.kind === 'delta') this.#applyDelta(frame.bytes, cursor.start, cursor.end, touched)
+      else if (cursor.kind !== 'nothing') this.#applyOwn(nowMs, cursor, touched, actions)
+      this.#passEntry()
+    }
+  }
+
+  #passEntry(): void {
+    this.lsn++
+    this.#store?.stagePosition()
+    this.stats.entriesApplied++
+  }
+
+  #applyDelta(bytes: Uint8Array, start: number, end: number, touched: TouchedRows): void {
+    const reader = this.#reader
+    reader.reset(bytes, start, end)
+    this.#entryBase.set(this.#opening)
+    this.#entryBase.raise(this.reference.latest)
+    const { directory } = this.#numbers
+    const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
+    if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
+    this.#numbers.admit(decoded)
+    this.reference.accum(decoded.delta)
+    this.#store?.stageRows(decoded.delta)
+    this.#editor.see(decoded.delta)
+    touched.add(decoded.delta)
+  }
+
+  /** The next of our own batches: accepted, it moves from the accumulator to the reference; refused, it is gone. */
+  #applyOwn(
     nowMs: number,
-    frame: DownlinkFrame & { type: 'stream' },
+    { kind, alias, to, code }: StreamCursor,
     touched: TouchedRows,
     actions: ReplicaAction[],
   ): void {
-    for (let i = Math.max(0, this.lsn - frame.lsn); i < frame.entries.length; i++) {
-      const entry = frame.entries[i]
-      if (entry.kind === 'delta') {
-        const reader = new Reader(entry.body)
-        this.#entryBase.set(this.#opening)
-        this.#entryBase.raise(this.reference.latest)
-        const { directory } = this.#numbers
-        const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
-        if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
-        this.#numbers.admit(decoded)
-        this.reference.accum(decoded.delta)
-        this.#store?.stageRows(decoded.delta)
-        this.#editor.see(decoded.delta)
-        touched.add(decoded.delta)
-      } else if (entry.kind !== 'nothing') {
-        if (this.#outbox.first(entry.alias)?.endSequence !== entry.to)
-          throw new AtomikError(
-            'malformed',
-            `the hub settles change ${entry.to}, which is not the next of ours`,
-          )
-        const batch = this.#outbox.settle(nowMs, entry.alias)
-        if (entry.kind === 'own') {
-          this.#numbers.admitOwn(batch.delta)
-          this.reference.accum(batch.delta)
-          this.#store?.stageRows(batch.delta)
-        } else {
-          this.#refuse(batch.from, batch.to, entry.code, actions)
-          touched.add(batch.delta)
-        }
-      }
-      this.lsn++
-      this.#store?.stagePosition()
-      this.stats.entriesApplied++
+    if (this.#outbox.firstEnd(alias) !== to)
+      throw new AtomikError('malformed', `the hub settles change ${to}, which is not the next of ours`)
+    const isAccepted = kind === 'own'
+    const batch = this.#outbox.settle(nowMs, alias, isAccepted)
+    if (isAccepted) {
+      this.#numbers.admitOwn(batch.delta)
+      this.reference.accum(batch.delta)
+      this.#store?.stageRows(batch.delta)
+    } else {
+      this.#refuse(batch.from, batch.to, code, actions)
+      touched.add(batch.delta)
     }
+    this.#outbox.recycle(batch)
   }
 
   /** A fold accumulates, a snapshot replaces whole rows; both name the heads they contain. */
   #applyFold(
     nowMs: number,
-    frame: DownlinkFrame & { type: 'fold' | 'snapshot' },
+    frame: ScannedFrame & { type: 'fold' | 'snapshot' },
     touched: TouchedRows,
     actions: ReplicaAction[],
   ): void {
@@ -868,6 +890,7 @@ export class Replica {
       if (whole) {
         touched.addAll(this.reference)
         this.reference.clear()
+        this.#outbox.rebuild()
         this.#store?.stageAll()
       }
       this.reference.load(decoded.delta)
@@ -889,10 +912,11 @@ export class Replica {
       first = this.#outbox.first(alias)
     ) {
       const { endSequence } = first
-      const batch = this.#outbox.settle(nowMs, alias)
-      touched.add(batch.delta)
       const refusal = head.refused.find(({ to }) => to === endSequence)
+      const batch = this.#outbox.settle(nowMs, alias, refusal === undefined)
+      touched.add(batch.delta)
       if (refusal !== undefined) this.#refuse(batch.from, batch.to, refusal.code, actions)
+      this.#outbox.recycle(batch)
     }
   }
 
@@ -902,7 +926,7 @@ export class Replica {
     actions.push({ type: 'refused', from, to, code })
   }
 
-  #ack(nowMs: number, frame: DownlinkFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
+  #ack(nowMs: number, frame: ScannedFrame & { type: 'ack' }, actions: ReplicaAction[]): void {
     for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
     this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
@@ -940,7 +964,7 @@ export class Replica {
    * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
    * could be taken for its own.
    */
-  #forked(frame: DownlinkFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
+  #forked(frame: ScannedFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     const settled = this.#outbox.settledOf(frame.alias)
     if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
     this.#rotate(frame.alias, actions)
@@ -956,10 +980,13 @@ export class Replica {
 }
 
 /** A frame that moves the log number. */
-type LogFrame = DownlinkFrame & { readonly type: 'stream' | 'fold' | 'snapshot' }
+type LogFrame =
+  | (ScannedFrame & { readonly type: 'entries' | 'fold' | 'snapshot' })
+  /** One entry that is a delta. */
+  | { readonly type: 'delta'; readonly lsn: number; readonly body: Uint8Array }
 
 /** A whole snapshot: it replaces everything, so it fits any position. */
-function isWhole(frame: DownlinkFrame): boolean {
+function isWhole(frame: LogFrame): boolean {
   return frame.type === 'snapshot' && frame.lsn === 0
 }
 

@@ -9,17 +9,17 @@ import {
   compareBytes,
   type DecodedDelta,
   encodeUtf8,
-  type Halves,
   type RowDirectory,
   type RowNames,
 } from '../wire/index.ts'
-import type { Reference } from './reference.ts'
+import type { Reference, RowAddresses } from './reference.ts'
 
 export class RowNumbers {
   readonly #reference: Reference
   /** Row by number, and number by row, by table. */
   readonly #rowOf: number[][]
-  readonly #numberOf: Map<number, number>[]
+  /** 1 + the number of each row, 0 where it has none. */
+  readonly #numbers: Int32Array[]
   /** How deltas of the log are read. */
   readonly directory: RowDirectory
   /** The same before any number is agreed: how a whole snapshot is read. */
@@ -30,14 +30,14 @@ export class RowNumbers {
   constructor(reference: Reference) {
     this.#reference = reference
     this.#rowOf = reference.tables.map(() => [])
-    this.#numberOf = reference.tables.map(() => new Map())
+    this.#numbers = reference.tables.map(() => new Int32Array(16))
     this.directory = {
       rowNumbered: (table, number) => this.#rowOf[table]?.[number] ?? -1,
       rowNamed: (table, key) => reference.tables[table].find(key),
       rowCount: table => reference.tables[table].count,
       knownRows: table => this.#rowOf[table].length,
       hasLiterals: false,
-      hasNumber: (table, row) => this.#numberOf[table].has(row),
+      hasNumber: (table, row) => this.#numberOf(table, row) >= 0,
     }
     this.unnumbered = {
       ...this.directory,
@@ -46,7 +46,7 @@ export class RowNumbers {
       hasNumber: () => false,
     }
     this.names = {
-      numberOf: (table, row) => this.#numberOf[table].get(row) ?? -1,
+      numberOf: (table, row) => this.#numberOf(table, row),
       keyOf: (table, row) => reference.tables[table].keys[row],
       knownRows: table => this.#rowOf[table].length,
     }
@@ -54,18 +54,31 @@ export class RowNumbers {
 
   /** Gives a row the next number of its table: as the log does, or as a store remembers it. */
   number(table: number, row: number): void {
-    this.#numberOf[table].set(row, this.#rowOf[table].length)
+    if (row >= this.#numbers[table].length) {
+      const numbers = new Int32Array(Math.max(2 * this.#numbers[table].length, row + 1))
+      numbers.set(this.#numbers[table])
+      this.#numbers[table] = numbers
+    }
     this.#rowOf[table].push(row)
+    this.#numbers[table][row] = this.#rowOf[table].length
+  }
+
+  /** The number of a row, or −1. */
+  #numberOf(table: number, row: number): number {
+    const numbers = this.#numbers[table]
+    return row < numbers.length ? numbers[row] - 1 : -1
   }
 
   forget(): void {
     for (const rows of this.#rowOf) rows.length = 0
-    for (const numbers of this.#numberOf) numbers.clear()
+    for (const numbers of this.#numbers) numbers.fill(0)
   }
 
   /** Creates and numbers the rows a decoded delta introduces. */
   admit(decoded: DecodedDelta): void {
-    for (const { table, key, row } of decoded.named) {
+    const { named } = decoded
+    for (let i = 0; i < named.length; i++) {
+      const { table, key, row } = named[i]
       const opened = this.#reference.tables[table].open(key)
       assert(opened === row, 'rows are created in the order of their names')
       this.number(table, row)
@@ -76,19 +89,24 @@ export class RowNumbers {
   admitOwn(delta: Delta): void {
     for (let t = 0; t < delta.tables.length; t++) {
       const { rows, count } = delta.tables[t]
-      const literals: number[] = []
-      for (let slot = 0; slot < count; slot++)
-        if (!this.#numberOf[t].has(rows[slot]) && !delta.tables[t].isZero(slot)) literals.push(rows[slot])
-      if (literals.length === 0) continue
-      const keyOf = (row: number) => encodeUtf8(this.#reference.tables[t].keys[row])
-      literals.sort((a, b) => compareBytes(keyOf(a), keyOf(b)))
-      for (const row of literals) this.number(t, row)
+      let literals: number[] | undefined
+      for (let slot = 0; slot < count; slot++) {
+        if (this.#numberOf(t, rows[slot]) >= 0 || delta.tables[t].isZero(slot)) continue
+        literals ??= []
+        literals.push(rows[slot])
+      }
+      if (literals !== undefined) this.#numberLiterals(t, literals)
     }
   }
 
-  /** The address that fingerprints and labels know a row by. */
-  addressOf(table: number, row: number): Halves {
-    const { addresses } = this.#reference.tables[table]
-    return { low: addresses[2 * row], high: addresses[2 * row + 1] }
+  #numberLiterals(table: number, rows: number[]): void {
+    const { keys } = this.#reference.tables[table]
+    rows.sort((a, b) => compareBytes(encodeUtf8(keys[a]), encodeUtf8(keys[b])))
+    for (const row of rows) this.number(table, row)
+  }
+
+  /** The addresses that fingerprints and labels know rows by. */
+  get addresses(): readonly RowAddresses[] {
+    return this.#reference.tables
   }
 }

@@ -8,14 +8,15 @@
  * damaged record left a gap. Changes are numbered over the replica's life; on the wire they count from the session's base.
  */
 import { type Delta, Mixer } from '../algebra/index.ts'
-import type { Claim, Halves, Stamp, StampMark } from '../wire/index.ts'
+import { type Claim, type Halves, type Stamp, StampMark } from '../wire/index.ts'
 import { firstLabel } from './label.ts'
+import { Queue } from './queue.ts'
 
-export interface PendingBatch {
+/** What of a batch never changes once it is sealed. */
+export interface SealedBatch {
   /** Change numbers of the replica, (from, to]. */
   readonly from: number
   readonly to: number
-  readonly delta: Delta
   readonly salt: Halves
   /** The salt differs from that of the batch before: it must travel. */
   readonly saltIsNew: boolean
@@ -24,55 +25,102 @@ export interface PendingBatch {
   readonly label: Halves
   /** It must be in the store before anybody else may see it. */
   readonly isHeld: boolean
-  isSaved: boolean
-  /** When it was sent; undefined once it was sent twice, since then an answer says nothing about time. */
-  sentAtMs: number | undefined
+}
+
+/** A batch under way. Once it is settled its object serves for another: hundreds of thousands a second leave nothing behind. */
+export class PendingBatch implements SealedBatch {
+  from = 0
+  to = 0
+  delta: Delta
+  salt: Halves = noSalt
+  saltIsNew = false
+  isHeld = false
+  isSaved = false
+  /** When it was sent; −1 before, and once it was sent twice, since then an answer says nothing about time. */
+  sentAtMs = -1
   /** Some hub may have it: sent now, or perhaps before this opening. */
-  wasSent: boolean
+  wasSent = false
   /** What its stamps are coded against on this connection. */
-  base: Stamp
+  readonly base = new StampMark()
+  /** Labels at `from` and `to`, in halves. */
+  beforeLow = 0
+  beforeHigh = 0
+  labelLow = 0
+  labelHigh = 0
+
+  constructor(delta: Delta) {
+    this.delta = delta
+  }
+
+  get before(): Halves {
+    return { low: this.beforeLow, high: this.beforeHigh }
+  }
+
+  get label(): Halves {
+    return { low: this.labelLow, high: this.labelHigh }
+  }
+}
+
+/** A batch as a store had it: some hub may have it too. */
+export function storedBatch(sealed: SealedBatch, delta: Delta): PendingBatch {
+  const batch = new PendingBatch(delta)
+  batch.from = sealed.from
+  batch.to = sealed.to
+  batch.salt = sealed.salt
+  batch.saltIsNew = sealed.saltIsNew
+  batch.beforeLow = sealed.before.low
+  batch.beforeHigh = sealed.before.high
+  batch.labelLow = sealed.label.low
+  batch.labelHigh = sealed.label.high
+  batch.isHeld = sealed.isHeld
+  batch.isSaved = true
+  batch.wasSent = true
+  return batch
 }
 
 export const noStamp: Stamp = { ms: 0, count: 0 }
+const noSalt: Halves = { low: 0, high: 0 }
 
-export interface Session {
+export class Session {
   /** 16 bytes. */
   readonly id: Uint8Array
   /** Change number before this incarnation's first: sequence = change − base. */
   base: number
-  /** The last bound whose fate is known, as a sequence, and its label. */
-  settled: number
-  settledLabel: Halves
+  /** The last bound whose fate is known, as a sequence, and its label in halves. */
+  settled = 0
+  settledLow: number
+  settledHigh: number
   /** The salt in force there. */
-  settledSalt: Halves
-  batches: PendingBatch[]
+  settledSalt: Halves = noSalt
+  readonly batches = new Queue<PendingBatch>()
   /** How many of them were sent on this connection, since the last time they began anew. */
-  sent: number
+  sent = 0
   /** Change number up to which batches were ever sent on this connection: what is sent again takes the long form. */
-  reached: number
+  reached = 0
   /** The largest stamp sent of it on this connection; undefined before the first batch. */
   mark: StampMark | undefined
   /** The hub's head of it, as far as was heard on this connection. */
-  hubSequence: number
+  hubSequence = 0
   /** There were too many to claim it when the log was last followed. */
-  isLate: boolean
+  isLate = false
+
+  /** An incarnation of which nothing is settled. @param base number of the last change before it */
+  constructor(id: Uint8Array, base: number) {
+    this.id = id
+    this.base = base
+    const { low, high } = firstLabel(id)
+    this.settledLow = low
+    this.settledHigh = high
+  }
+
+  get settledLabel(): Halves {
+    return { low: this.settledLow, high: this.settledHigh }
+  }
 }
 
 /** An incarnation of which nothing is settled. @param base number of the last change before it */
 export function openSession(id: Uint8Array, base: number): Session {
-  return {
-    id,
-    base,
-    settled: 0,
-    settledLabel: firstLabel(id),
-    settledSalt: { low: 0, high: 0 },
-    batches: [],
-    sent: 0,
-    reached: 0,
-    mark: undefined,
-    hubSequence: 0,
-    isLate: false,
-  }
+  return new Session(id, base)
 }
 
 /** A new incarnation: 128 random bits. @param base number of the last change before it */
@@ -104,18 +152,19 @@ export function deriveSession(from: Session, label: Halves, base: number): Sessi
 }
 
 /** Index of the first batch of the last run without a gap. */
-export function lastRun(batches: readonly PendingBatch[]): number {
+export function lastRun(batches: Queue<PendingBatch>): number {
   let start = batches.length - 1
-  while (start > 0 && batches[start - 1].to === batches[start].from) start--
+  while (start > 0 && batches.at(start - 1)?.to === batches.at(start)?.from) start--
   return Math.max(0, start)
 }
 
 /** Where the last run begins is what we claim: a hub that knows that bound has all before it, what lies in a gap too. */
 export function claimRun(session: Session): void {
-  const first = session.batches[lastRun(session.batches)]
+  const first = session.batches.at(lastRun(session.batches))
   if (first === undefined) return
   session.settled = first.from - session.base
-  session.settledLabel = first.before
+  session.settledLow = first.beforeLow
+  session.settledHigh = first.beforeHigh
 }
 
 export function claimOf({ id, settled, settledLabel }: Session): Claim {

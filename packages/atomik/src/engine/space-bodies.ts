@@ -4,11 +4,12 @@
  */
 import { Delta } from '../algebra/index.ts'
 import {
-  type DecodedDelta,
   DeltaDecoder,
   DeltaEncoder,
+  type NamedRow,
   Reader,
   type RowDirectory,
+  type RowNames,
   type Stamp,
   StampMark,
   Writer,
@@ -24,6 +25,28 @@ export interface CatchUp {
   readonly body: Uint8Array
 }
 
+/** Rows by number, as the hub has them; those from `known` on, by table, are new to the reader. */
+class HubNames implements RowNames {
+  readonly known: number[] = []
+  readonly #reference: Reference
+
+  constructor(reference: Reference) {
+    this.#reference = reference
+  }
+
+  numberOf(_table: number, row: number): number {
+    return row
+  }
+
+  keyOf(table: number, row: number): string {
+    return this.#reference.tables[table].keys[row]
+  }
+
+  knownRows(table: number): number {
+    return this.known[table]
+  }
+}
+
 export class SpaceBodies {
   readonly #reference: Reference
   readonly #store: SpaceStore
@@ -32,6 +55,7 @@ export class SpaceBodies {
   readonly #opening: Stamp
   readonly #encoder = new DeltaEncoder()
   readonly #w = new Writer()
+  readonly #names: HubNames
   #last:
     | { readonly from: number; readonly lsn: number; readonly view: string; readonly made: CatchUp }
     | undefined
@@ -41,23 +65,27 @@ export class SpaceBodies {
     this.#store = store
     this.#log = log
     this.#opening = new StampMark(stampBaseMs)
+    this.#names = new HubNames(reference)
   }
 
   /** A batch that was just applied, as readers of the whole schema get it: rows by number, those it created with their key; stamps against `base`. */
-  relay({ delta, named }: DecodedDelta, base: Stamp): Uint8Array {
-    const created = delta.tables.map(() => 0)
-    for (const { table, isNew } of named) if (isNew) created[table]++
-    return this.#encode(delta, table => this.#reference.tables[table].count - created[table], base)
+  relay(delta: Delta, named: readonly NamedRow[], base: Stamp): Writer {
+    const { known } = this.#names
+    for (let t = 0; t < delta.tables.length; t++) known[t] = this.#reference.tables[t].count
+    for (let i = 0; i < named.length; i++) if (named[i].isNew) known[named[i].table]--
+    this.#w.reset()
+    this.#encoder.encode(this.#w, delta, this.#names, base)
+    return this.#w
   }
 
   /** The part of an accepted delta that a view sees, as its readers get it; undefined when it sees nothing of it. */
-  part(view: View, { delta, named }: DecodedDelta, base: Stamp): Uint8Array | undefined {
+  part(view: View, delta: Delta, named: readonly NamedRow[], base: Stamp): Uint8Array | undefined {
     const part = view.restrict(delta)
     const isSeen = part.tables.some(table => {
       for (let slot = 0; slot < table.count; slot++) if (!table.isZero(slot)) return true
       return false
     })
-    return isSeen ? this.relay({ delta: part, named }, base) : undefined
+    return isSeen ? this.relay(part, named, base).finish() : undefined
   }
 
   /** Everything from `from` to `lsn`, the present: the fold of the log or the rows changed since, whichever is smaller. */
@@ -107,13 +135,9 @@ export class SpaceBodies {
   }
 
   #encode(delta: Delta, knownRows: (table: number) => number, base: Stamp): Uint8Array {
-    const names = {
-      numberOf: (_table: number, row: number) => row,
-      keyOf: (table: number, row: number) => this.#reference.tables[table].keys[row],
-      knownRows,
-    }
+    for (let t = 0; t < delta.tables.length; t++) this.#names.known[t] = knownRows(t)
     this.#w.reset()
-    this.#encoder.encode(this.#w, delta, names, base)
+    this.#encoder.encode(this.#w, delta, this.#names, base)
     return this.#w.finish()
   }
 }

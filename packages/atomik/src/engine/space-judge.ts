@@ -15,23 +15,27 @@ export interface Grant {
   readonly rows: 'none' | 'own' | 'all'
 }
 
-export interface Circumstances {
-  readonly grant: Grant
-  /** Stamps later than this are refused. */
-  readonly stampMsMax: number
-  /** What the space stores. */
-  readonly stored: View
+/** Who made a row, where that is known. */
+export interface Owners {
   ownerOf(table: number, row: number): string | undefined
 }
 
-/** Why it is not accepted, or undefined. */
+/**
+ * Why it is not accepted, or undefined.
+ * @param stampMsMax stamps later than this are refused
+ * @param stored what the space stores
+ */
 export function objectionTo(
   { delta, named }: DecodedDelta,
-  { grant, stampMsMax, stored, ownerOf }: Circumstances,
+  grant: Grant,
+  stampMsMax: number,
+  stored: View,
+  owners: Owners,
 ): ErrorCode | undefined {
   if (grant.rows === 'none') return 'readonly'
   let created: Set<number> | undefined
-  for (const { table, row, isNew } of named) {
+  for (let i = 0; i < named.length; i++) {
+    const { table, row, isNew } = named[i]
     if (!isNew) continue
     created ??= new Set()
     created.add(row * 64 + table)
@@ -40,13 +44,15 @@ export function objectionTo(
     const at = part.find(row)
     if ((part.words[at] | part.words[at + 1]) === 0) return 'range'
   }
-  for (const [t, { layout, words, rows, count }] of delta.tables.entries()) {
+  for (let t = 0; t < delta.tables.length; t++) {
+    const { layout, words, rows, count } = delta.tables[t]
+    if (count === 0) continue
     const width = stored.words[t] ?? 0
     for (let slot = 0; slot < count; slot++) {
       if (
         grant.rows === 'own' &&
         created?.has(rows[slot] * 64 + t) !== true &&
-        ownerOf(t, rows[slot]) !== grant.principal
+        owners.ownerOf(t, rows[slot]) !== grant.principal
       )
         return 'owner'
       for (let w = 0; w < layout.words; w++) {

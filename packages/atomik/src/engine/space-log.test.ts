@@ -3,6 +3,7 @@
  * beside a plain list, from seeds.
  */
 import { describe, expect, it } from 'vitest'
+import { StampMark } from '../wire/index.ts'
 import { SeededRandom } from './random.ts'
 import { type LogEntry, SpaceLog } from './space-log.ts'
 
@@ -10,7 +11,7 @@ function entry(random: SeededRandom): LogEntry {
   const body = Uint8Array.from({ length: random.below(40) }, () => random.below(256))
   const parts = new Map<string, Uint8Array | undefined>()
   if (random.below(10) === 0) parts.set('view', random.below(2) === 0 ? undefined : body.slice(1))
-  const base = { ms: random.below(2 ** 31) * 2 ** 10, count: random.below(2 ** 16) }
+  const base = new StampMark(random.below(2 ** 31) * 2 ** 10, random.below(2 ** 16))
   const refused = random.below(8) === 0 ? ('stamp' as const) : undefined
   return { author: `a${random.below(3)}`, to: random.below(2 ** 31) * 2 ** 20, refused, body, base, parts }
 }

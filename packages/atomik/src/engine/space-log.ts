@@ -4,7 +4,7 @@
  * collector, and accepting a batch leaves none behind.
  */
 import type { ErrorCode } from '../errors.ts'
-import { errorCodes, type Stamp } from '../wire/index.ts'
+import { errorCodes, errorNumber, StampMark, type Writer } from '../wire/index.ts'
 
 export interface LogEntry {
   /** The incarnation whose batch made it, in hexadecimal digits, and the batch's bound. */
@@ -14,7 +14,7 @@ export interface LogEntry {
   /** As readers of the whole schema get it: rows by number, new rows with their key. Empty when refused. */
   readonly body: Uint8Array
   /** What the stamps in it are coded against: the largest in the state before it, or the stamp base. */
-  readonly base: Stamp
+  readonly base: StampMark
   /** The same for the views that had readers when it was made; undefined where nothing of it is theirs. */
   readonly parts: ReadonlyMap<string, Uint8Array | undefined>
 }
@@ -32,9 +32,8 @@ export class SpaceLog {
   #to = new Float64Array(64)
   /** 0, or 1 + the number of the error. */
   #refused = new Uint8Array(64)
-  /** Milliseconds and counts of the stamps that bodies are coded against. */
-  #baseMs = new Float64Array(64)
-  #baseCounts = new Uint16Array(64)
+  /** The stamps that bodies are coded against, two halves each. */
+  #bases = new Int32Array(128)
   /** Where a body begins; it ends where the next begins. */
   #starts = new Float64Array(65)
   #bodies = new Uint8Array(1024)
@@ -56,22 +55,38 @@ export class SpaceLog {
   }
 
   push({ author, to, refused, body, base, parts }: LogEntry): void {
+    const code = refused === undefined ? 0 : 1 + errorNumber(refused)
+    this.add(author, to, code, body, 0, body.length, base, parts)
+  }
+
+  /** The same from where things lie: the body's bytes from `start` to `end` − 1, and 0 or 1 + the number of the error. */
+  add(
+    author: string,
+    to: number,
+    refused: number,
+    bytes: Uint8Array,
+    from: number,
+    until: number,
+    base: StampMark,
+    parts: ReadonlyMap<string, Uint8Array | undefined>,
+  ): void {
     if (this.#from - this.#origin + this.#count === this.#to.length) this.#grow()
     const at = this.#from - this.#origin + this.#count
     const start = this.#starts[at]
-    const end = start + body.length
+    const end = start + until - from
     if (end > this.#bodies.length) {
       const bodies = new Uint8Array(Math.max(2 * this.#bodies.length, end))
       bodies.set(this.#bodies.subarray(0, start))
       this.#bodies = bodies
     }
-    this.#bodies.set(body, start)
+    const body = this.#bodies
+    for (let i = from, at = start; i < until; i++) body[at++] = bytes[i]
     this.#starts[at + 1] = end
     this.#authors[at] = author
     this.#to[at] = to
-    this.#baseMs[at] = base.ms
-    this.#baseCounts[at] = base.count
-    this.#refused[at] = refused === undefined ? 0 : 1 + errorCodes.indexOf(refused)
+    this.#bases[2 * at] = base.low
+    this.#bases[2 * at + 1] = base.high
+    this.#refused[at] = refused
     if (parts.size > 0) this.#parts.set(this.#from + this.#count, parts)
     this.#count++
   }
@@ -85,14 +100,40 @@ export class SpaceLog {
       to: this.#to[at],
       refused: refused === 0 ? undefined : errorCodes[refused - 1],
       body: this.#bodies.subarray(this.#starts[at], this.#starts[at + 1]),
-      base: { ms: this.#baseMs[at], count: this.#baseCounts[at] },
+      base: StampMark.of(this.#bases[2 * at], this.#bases[2 * at + 1]),
       parts: this.#parts.get(lsn) ?? noParts,
     }
   }
 
+  /** The same one by one, of the entry that leads from this log number to the next. */
+  author(lsn: number): string {
+    return this.#authors[lsn - this.#origin]
+  }
+
+  to(lsn: number): number {
+    return this.#to[lsn - this.#origin]
+  }
+
+  refused(lsn: number): ErrorCode | undefined {
+    const refused = this.#refused[lsn - this.#origin]
+    return refused === 0 ? undefined : errorCodes[refused - 1]
+  }
+
+  parts(lsn: number): ReadonlyMap<string, Uint8Array | undefined> {
+    return this.#parts.size === 0 ? noParts : (this.#parts.get(lsn) ?? noParts)
+  }
+
+  bodyBytes(lsn: number): number {
+    return this.#starts[lsn - this.#origin + 1] - this.#starts[lsn - this.#origin]
+  }
+
+  writeBody(w: Writer, lsn: number): void {
+    w.copy(this.#bodies, this.#starts[lsn - this.#origin], this.#starts[lsn - this.#origin + 1])
+  }
+
   /** Forgets entries up to `lsn`, and stops earlier once at most `bytesMax` are left. */
   trim(lsn: number, bytesMax: number): void {
-    while (this.#from < lsn && this.#count > 0 && this.bytes > bytesMax) {
+    while (this.#count > 0 && this.#from < lsn && this.bytes > bytesMax) {
       this.#parts.delete(this.#from)
       this.#from++
       this.#count--
@@ -115,22 +156,16 @@ export class SpaceLog {
     const start = this.#starts[first]
     const bodyBytes = this.#starts[first + count] - start
     const last = first + count
-    const [to, baseMs, starts] = [
-      new Float64Array(entries),
-      new Float64Array(entries),
-      new Float64Array(entries + 1),
-    ]
-    const [refused, baseCounts] = [new Uint8Array(entries), new Uint16Array(entries)]
+    const [to, starts] = [new Float64Array(entries), new Float64Array(entries + 1)]
+    const [refused, bases] = [new Uint8Array(entries), new Int32Array(2 * entries)]
     to.set(this.#to.subarray(first, last))
-    baseMs.set(this.#baseMs.subarray(first, last))
+    bases.set(this.#bases.subarray(2 * first, 2 * last))
     refused.set(this.#refused.subarray(first, last))
-    baseCounts.set(this.#baseCounts.subarray(first, last))
     for (let i = 0; i <= count; i++) starts[i] = this.#starts[first + i] - start
     const bodies = new Uint8Array(Math.max(1024, 2 * bodyBytes))
     bodies.set(this.#bodies.subarray(start, start + bodyBytes))
     this.#authors = this.#authors.slice(first, last)
-    this.#baseMs = baseMs
-    this.#baseCounts = baseCounts
+    this.#bases = bases
     this.#to = to
     this.#refused = refused
     this.#starts = starts

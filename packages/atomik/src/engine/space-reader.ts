@@ -5,7 +5,42 @@ import type { IncarnationHead } from './heads.ts'
 import type { Grant } from './space-judge.ts'
 import type { View } from './space-view.ts'
 
-export type Batch = UplinkFrame & { readonly type: 'batch' }
+/** A batch as it arrived; its object serves for the next. The delta lies in `bytes`, from `start` to `end` − 1, borrowed. */
+export class Batch {
+  alias = 0
+  /** The changes (from, to] of its incarnation. */
+  from = 0
+  to = 0
+  hasSalt = false
+  saltLow = 0
+  saltHigh = 0
+  bytes: Uint8Array = nothing
+  start = 0
+  end = 0
+
+  set(frame: BatchFrame): void {
+    this.alias = frame.alias
+    this.from = frame.from
+    this.to = frame.to
+    this.hasSalt = frame.salt !== undefined
+    this.saltLow = frame.salt?.low ?? 0
+    this.saltHigh = frame.salt?.high ?? 0
+    this.bytes = frame.body
+    this.start = 0
+    this.end = frame.body.length
+  }
+
+  /** The same to be kept. */
+  kept(): BatchFrame {
+    const { alias, from, to, saltLow: low, saltHigh: high } = this
+    const body = this.bytes.slice(this.start, this.end)
+    return { type: 'batch', alias, from, to, salt: this.hasSalt ? { low, high } : undefined, body }
+  }
+}
+
+type BatchFrame = UplinkFrame & { readonly type: 'batch' }
+
+const nothing = new Uint8Array(0)
 
 export interface Claimed {
   readonly head: IncarnationHead
@@ -22,7 +57,7 @@ export interface Claimed {
   /** When we last asked for a repetition. */
   askedAtMs: number
   /** Batches that came before their turn, by `from`. */
-  readonly early: Map<number, Batch>
+  readonly early: Map<number, BatchFrame>
 }
 
 export interface Connection {

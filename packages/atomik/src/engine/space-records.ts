@@ -46,7 +46,10 @@ export const epochKey = (space: string, ordinal: number): Uint8Array => recordKe
 export const incarnationKey = (space: string, id: Uint8Array): Uint8Array => recordKey(space, 'h', id)
 export const ownerKey = (space: string, table: number, row: number): Uint8Array =>
   recordKey(space, 'o', [table, ...u32(row)])
-/** Keys of rows: one is made for every row of every commit. */
+/** What the keys of all rows begin with. */
+export const rowKeyPrefix = (space: string): Uint8Array => recordKey(space, 'r')
+
+/** Keys of rows: `rowKeyPrefix`, then where the row is. */
 export function rowKeys(space: string): (table: number, row: number) => Uint8Array {
   const any = recordKey(space, 'r', [0, 0, 0, 0, 0])
   const at = any.length - 5
@@ -110,7 +113,9 @@ export function readEpoch(r: Reader): Epoch {
 /** A row: `at` is the offset of its first half in `words`, `halves` how many it has. */
 export function writeRow(
   w: Writer,
-  { born, changed, key }: { readonly born: number; readonly changed: number; readonly key: string },
+  born: number,
+  changed: number,
+  key: string,
   words: Int32Array,
   at: number,
   halves: number,

@@ -121,9 +121,9 @@ export class SpaceRepair {
     const w = this.#w
     const puts: Put[] = strays.map(key => ({ key, value: undefined }))
     for (const { table, row } of this.#missing) {
-      const { words, ...about } = rows[table][row]
+      const { words, born, changed, key } = rows[table][row]
       w.reset()
-      writeRow(w, about, words, 0, words.length)
+      writeRow(w, born, changed, key, words, 0, words.length)
       puts.push(sealRecord(w, rowKeys(this.#space)(table, row)).put)
     }
     for (const { ordinal, sum } of epochs) {

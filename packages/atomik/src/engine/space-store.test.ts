@@ -34,7 +34,7 @@ class MapStorage implements Storage {
   put(puts: readonly Put[]) {
     for (const { key, value } of puts)
       if (value === undefined) this.entries.delete(hex(key))
-      else this.entries.set(hex(key), { key, value })
+      else this.entries.set(hex(key), { key: key.slice(), value: value.slice() })
   }
   async write(puts: readonly Put[]) {
     this.put(puts)
@@ -75,7 +75,7 @@ class Bench {
         this.space.commit(fromSpace)
         for (const one of fromSpace) {
           if (one.type === 'commit') {
-            this.storage.put(one.puts)
+            this.storage.put([...one.puts])
             this.space.committed(this.now, one.lsn, fromSpace)
           } else if (one.type === 'send' && one.connection === connection) {
             replica.step(this.now, { type: 'message', bytes: one.bytes }, out)
@@ -231,7 +231,7 @@ describe('a stored space', () => {
     const reopened = new Space('s', schema, image, 2_000_000, { random32: () => random.next32() })
     const out: SpaceAction[] = []
     reopened.commit(out)
-    for (const action of out) if (action.type === 'commit') again.put(action.puts)
+    for (const action of out) if (action.type === 'commit') again.put([...action.puts])
     expect(loadSpace(again, 's')?.epochs).toHaveLength(2)
     expect(loadSpace(again, 's')?.reference.digest()).toBe(space.reference.digest())
   })
@@ -246,7 +246,7 @@ describe('spaces beside each other', () => {
       const space = new Space(name, schema, undefined, 1000, { random32: () => random.next32() })
       const out: SpaceAction[] = []
       space.commit(out)
-      for (const action of out) if (action.type === 'commit') storage.put(action.puts)
+      for (const action of out) if (action.type === 'commit') storage.put([...action.puts])
     }
     expect(listSpaces(storage).sort()).toEqual([...names].sort())
     for (const name of names) expect(loadSpace(storage, name)?.epochs).toHaveLength(1)

@@ -4,9 +4,9 @@
  */
 import { Delta, Fingerprint } from '../algebra/index.ts'
 import type { Schema } from '../schema/index.ts'
-import { type Halves, Writer } from '../wire/index.ts'
+import type { Halves } from '../wire/index.ts'
 import type { IncarnationHead } from './heads.ts'
-import { sealRecord } from './records.ts'
+import { RecordPack } from './records.ts'
 import type { Reference } from './reference.ts'
 import type { SpaceImage, StoredEpoch } from './space-image.ts'
 import {
@@ -16,13 +16,41 @@ import {
   headKey,
   incarnationKey,
   ownerKey,
-  rowKeys,
+  rowKeyPrefix,
   schemaKey,
   writeEpoch,
   writeRow,
   writeSpaceHead,
 } from './space-records.ts'
-import type { Put } from './storage.ts'
+
+/** Rows of a table that the next commit writes, each once. */
+class DirtyRows {
+  rows = new Int32Array(16)
+  count = 0
+  /** 1 for a row that is among them. */
+  #isDirty = new Uint8Array(16)
+
+  add(row: number): void {
+    if (row >= this.#isDirty.length) {
+      const isDirty = new Uint8Array(Math.max(2 * this.#isDirty.length, row + 1))
+      isDirty.set(this.#isDirty)
+      this.#isDirty = isDirty
+    }
+    if (this.#isDirty[row] === 1) return
+    this.#isDirty[row] = 1
+    if (this.count === this.rows.length) {
+      const rows = new Int32Array(2 * this.count)
+      rows.set(this.rows)
+      this.rows = rows
+    }
+    this.rows[this.count++] = row
+  }
+
+  clear(): void {
+    for (let i = 0; i < this.count; i++) this.#isDirty[this.rows[i]] = 0
+    this.count = 0
+  }
+}
 
 type OpenEpoch = Omit<StoredEpoch, 'sum'> & { sum: Halves | undefined }
 
@@ -36,7 +64,7 @@ export class SpaceStore {
   readonly #epochs: OpenEpoch[]
   /** Openings whose records must go. */
   readonly #forgotten: OpenEpoch[] = []
-  readonly #dirtyRows: Set<number>[]
+  readonly #dirtyRows: DirtyRows[]
   readonly #dirtyOwners: { table: number; row: number }[] = []
   readonly #dirtyHeads = new Set<IncarnationHead>()
   /** Heads in the commit that was taken last. */
@@ -44,23 +72,26 @@ export class SpaceStore {
   readonly #recordPrint = new Fingerprint()
   #schemaSum: Halves | undefined
   #schemaIsDirty: boolean
-  readonly #rowKey: (table: number, row: number) => Uint8Array
-  readonly #w = new Writer()
+  readonly #rowPrefix: Uint8Array
+  /** What the commit under way writes. */
+  readonly #pack = new RecordPack()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
     this.#space = space
-    this.#rowKey = rowKeys(space)
+    this.#rowPrefix = rowKeyPrefix(space)
     this.#schema = schema
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
     this.#changed = schema.layouts.map((_, t) => image?.changed[t] ?? [])
     this.#owners = schema.layouts.map((_, t) => image?.owners[t] ?? new Map())
     this.#epochs = [...(image?.epochs ?? [])]
-    this.#dirtyRows = schema.layouts.map(() => new Set())
+    this.#dirtyRows = schema.layouts.map(() => new DirtyRows())
     this.#recordPrint.low = image?.recordPrint.low ?? 0
     this.#recordPrint.high = image?.recordPrint.high ?? 0
     this.#schemaIsDirty = image === undefined
-    if (image !== undefined) this.#schemaSum = this.#sealSchema().sum
+    if (image === undefined) return
+    this.#sealSchema()
+    this.#pack.clear()
   }
 
   /** Begins an epoch at this log number; it is written with the next commit. */
@@ -87,7 +118,7 @@ export class SpaceStore {
     this.#schema = schema
     this.#schemaIsDirty = true
     while (this.#dirtyRows.length < schema.layouts.length) {
-      this.#dirtyRows.push(new Set())
+      this.#dirtyRows.push(new DirtyRows())
       this.#born.push([])
       this.#changed.push([])
       this.#owners.push(new Map())
@@ -111,11 +142,13 @@ export class SpaceStore {
   stageRows(delta: Delta, lsn: number): void {
     for (let t = 0; t < delta.tables.length; t++) {
       const { rows, count } = delta.tables[t]
+      if (count === 0) continue
+      const [dirty, changed, born] = [this.#dirtyRows[t], this.#changed[t], this.#born[t]]
       for (let slot = 0; slot < count; slot++) {
-        this.#dirtyRows[t].add(rows[slot])
-        this.#changed[t][rows[slot]] = lsn
+        dirty.add(rows[slot])
+        changed[rows[slot]] = lsn
       }
-      while (this.#born[t].length < this.#reference.tables[t].count) this.#born[t].push(lsn)
+      while (born.length < this.#reference.tables[t].count) born.push(lsn)
     }
   }
 
@@ -124,83 +157,88 @@ export class SpaceStore {
       this.#schemaIsDirty ||
       this.#epochs.at(-1)?.sum === undefined ||
       this.#dirtyHeads.size > 0 ||
-      this.#dirtyRows.some(rows => rows.size > 0)
+      this.#dirtyRows.some(rows => rows.count > 0)
     )
   }
 
-  /** The puts of one commit, in which everything staged moves together. */
-  take(lsn: number, digest: Halves): Put[] {
-    const w = this.#w
-    const puts: Put[] = []
-    this.#takeRows(puts)
+  /** The records of one commit, in which everything staged moves together. Borrowed until the next is taken. */
+  take(lsn: number, digest: Halves): RecordPack {
+    const pack = this.#pack
+    pack.clear()
+    this.#takeRows()
     for (const { table, row } of this.#dirtyOwners.splice(0)) {
-      w.reset()
-      w.text(this.#owners[table].get(row) ?? '')
-      this.#push(puts, ownerKey(this.#space, table, row), undefined)
+      pack.begin(ownerKey(this.#space, table, row)).text(this.#owners[table].get(row) ?? '')
+      this.#seal(undefined)
     }
     for (const head of this.#dirtyHeads) {
-      w.reset()
-      head.encode(w)
-      head.sum = this.#push(puts, incarnationKey(this.#space, head.id), head.sum)
+      head.encode(pack.begin(incarnationKey(this.#space, head.id)))
+      head.sum = this.#seal(head.sum)
     }
     this.#takenHeads = new Set(this.#dirtyHeads)
     this.#dirtyHeads.clear()
     for (const { ordinal, sum } of this.#forgotten.splice(0)) {
       if (sum === undefined) continue
-      puts.push({ key: epochKey(this.#space, ordinal), value: undefined })
+      pack.remove(epochKey(this.#space, ordinal))
       accountRecord(this.#recordPrint, sum, undefined)
     }
     for (let i = this.#epochs.length - 1; i >= 0 && this.#epochs[i].sum === undefined; i--) {
       const epoch = this.#epochs[i]
-      w.reset()
-      writeEpoch(w, epoch)
-      epoch.sum = this.#push(puts, epochKey(this.#space, epoch.ordinal), undefined)
+      writeEpoch(pack.begin(epochKey(this.#space, epoch.ordinal)), epoch)
+      epoch.sum = this.#seal(undefined)
     }
     if (this.#schemaIsDirty) {
-      const { put, sum } = this.#sealSchema()
-      accountRecord(this.#recordPrint, this.#schemaSum, sum)
-      this.#schemaSum = sum
+      const before = this.#schemaSum
+      this.#sealSchema()
+      accountRecord(this.#recordPrint, before, this.#schemaSum)
       this.#schemaIsDirty = false
-      puts.push(put)
     }
-    w.reset()
     const { low, high } = this.#recordPrint
     const rows = this.#schema.layouts.map((_, t) => this.#born[t].length)
-    writeSpaceHead(w, { lsn, digest, recordDigest: { low, high }, rows })
-    puts.push(sealRecord(w, headKey(this.#space)).put)
-    return puts
+    writeSpaceHead(pack.begin(headKey(this.#space)), { lsn, digest, recordDigest: { low, high }, rows })
+    pack.seal()
+    return pack
   }
 
-  #takeRows(puts: Put[]): void {
-    const w = this.#w
+  #takeRows(): void {
+    const pack = this.#pack
     for (let t = 0; t < this.#dirtyRows.length; t++) {
       const { words, layout, keys } = this.#reference.tables[t]
-      for (const row of this.#dirtyRows[t]) {
-        w.reset()
-        const halves = 2 * layout.words
-        const about = { born: this.#born[t][row], changed: this.#changed[t][row], key: keys[row] }
-        writeRow(w, about, words, row * halves, halves)
-        puts.push(sealRecord(w, this.#rowKey(t, row)).put)
+      const dirty = this.#dirtyRows[t]
+      const halves = 2 * layout.words
+      for (let i = 0; i < dirty.count; i++) {
+        const row = dirty.rows[i]
+        const key = pack.beginKey()
+        key.bytes(this.#rowPrefix)
+        key.u8(t)
+        key.u8(row >>> 24)
+        key.u8(row >>> 16)
+        key.u8(row >>> 8)
+        key.u8(row)
+        const w = pack.beginValue()
+        writeRow(w, this.#born[t][row], this.#changed[t][row], keys[row], words, row * halves, halves)
+        pack.seal()
       }
-      this.#dirtyRows[t].clear()
+      dirty.clear()
     }
   }
 
-  /** Seals what the writer holds under this key, in place of a record with the hash `before`. */
-  #push(puts: Put[], key: Uint8Array, before: Halves | undefined): Halves {
-    const { put, sum } = sealRecord(this.#w, key)
+  /** Seals the record just written, in place of one with the hash `before`. */
+  #seal(before: Halves | undefined): Halves {
+    this.#pack.seal()
+    const { low, high } = this.#pack
+    const sum = { low, high }
     accountRecord(this.#recordPrint, before, sum)
-    puts.push(put)
     return sum
   }
 
-  #sealSchema(): { put: Put; sum: Halves } {
-    const w = this.#w
+  #sealSchema(): void {
     const schema = this.#schema.encode()
-    w.reset()
+    const w = this.#pack.begin(schemaKey(this.#space))
     w.varint(schema.length)
     w.bytes(schema)
-    return sealRecord(w, schemaKey(this.#space))
+    this.#pack.seal()
+    const { low, high } = this.#pack
+    this.#schemaSum = { low, high }
   }
 
   /** Rows of a table that existed at this log number. */

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { AtomikError } from '../errors.ts'
 import { counter, flag, register, Schema, type Tables, table, toggle } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
+import { kept } from './messages.ts'
 import { SeededRandom } from './random.ts'
 import { Replica, type ReplicaAction } from './replica.ts'
 import { Space, type SpaceAction, type SpaceOptions } from './space.ts'
@@ -136,7 +137,7 @@ class Bench {
   }
 
   #up(node: Node, actions: readonly ReplicaAction[]): void {
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') node.failed.push(`${action.error.code}: ${action.error.message}`)
       if (action.type === 'refused') node.refused.push(action.code)
       if (action.type !== 'send' || node.connection === 0) continue
@@ -161,9 +162,9 @@ class Bench {
     for (const action of actions) {
       if (action.type === 'adopted') this.adopted.push(action.schema.description)
       if (action.type === 'commit') {
-        this.storage.put(action.puts)
+        this.storage.put([...action.puts])
         this.commits.push(
-          action.puts.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0),
+          [...action.puts].reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0),
         )
         const out: SpaceAction[] = []
         this.space.committed(this.now, action.lsn, out)

@@ -17,31 +17,36 @@ import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { decodeSchema, joinSchemas, Schema } from '../schema/index.ts'
 import {
+  beginEntry,
+  beginStream,
+  changeBits,
   type DecodedDelta,
   DeltaDecoder,
   encodeUtf8,
+  errorNumber,
   type Halves,
   type Head,
+  type NamedRow,
   nearestNumber,
   Reader,
   type RowDirectory,
   type Stamp,
   StampMark,
-  type StreamEntry,
   type UplinkFrame,
   Writer,
   writeAck,
-  writeEntry,
+  writeDeltaHead,
   writeError,
   writeFold,
   writeFork,
+  writeNothing,
+  writeOwn,
   writeResend,
-  writeStream,
   writeWelcome,
 } from '../wire/index.ts'
 import { SteadyClock } from './clock.ts'
 import type { IncarnationHead } from './heads.ts'
-import { nextLabel, sameLabel } from './label.ts'
+import { mixLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
 import { objectionToPages } from './region.ts'
 import { SpaceBodies } from './space-bodies.ts'
@@ -49,7 +54,7 @@ import { HeadTable } from './space-heads.ts'
 import type { SpaceImage } from './space-image.ts'
 import { type Grant, objectionTo } from './space-judge.ts'
 import { SpaceLog } from './space-log.ts'
-import type { Batch, Claimed, Connection } from './space-reader.ts'
+import { Batch, type Claimed, type Connection } from './space-reader.ts'
 import { SpaceStore } from './space-store.ts'
 import { View } from './space-view.ts'
 import type { Put } from './storage.ts'
@@ -71,8 +76,8 @@ export type SpaceAction =
   | { readonly type: 'send'; readonly connection: number; readonly bytes: Uint8Array }
   /** The connection is of no further use. */
   | { readonly type: 'close'; readonly connection: number; readonly code: ErrorCode }
-  /** Write this; then call `committed` with the same number, or stop the space. One at a time, in order. */
-  | { readonly type: 'commit'; readonly puts: readonly Put[]; readonly lsn: number }
+  /** Write this; then call `committed` with the same number, or stop the space. One at a time, in order. Borrowed until then. */
+  | { readonly type: 'commit'; readonly puts: Iterable<Put>; readonly lsn: number }
   /** A copy of a client showed itself. */
   | { readonly type: 'fork'; readonly connection: number; readonly incarnation: string }
   /** A client brought appended fields, and the space stores them from here on. */
@@ -129,6 +134,8 @@ export class Space {
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
+  /** The same as a stamp. */
+  readonly #opening: StampMark
   /** What all timers here are held against; only stamps take the time of day. */
   readonly #steady = new SteadyClock()
   #timeMs: number
@@ -137,6 +144,7 @@ export class Space {
   #partViews: readonly View[] = []
   readonly #log: SpaceLog
   readonly #bodies: SpaceBodies
+  #frame: MadeFrame | undefined
   #committing = false
   #durableDigest: Halves
   #stagedDigest: Halves
@@ -145,6 +153,13 @@ export class Space {
   #stagedParts = new Map<string, Halves>()
   readonly #w = new Writer()
   readonly #labelDigest = new Fingerprint()
+  /** The label of the batch being judged. */
+  readonly #label = new Mixer()
+  /** The batch being judged, and a reader on its delta. */
+  readonly #arrived = new Batch()
+  readonly #reader = new Reader(emptyBody)
+  /** What the stamps of the next entry are coded against. */
+  readonly #entryBase = new StampMark()
   /** How batches were read last, and the delta being judged. */
   #decoding: { layouts: readonly RowLayout[]; decoder: DeltaDecoder; into: Delta }
 
@@ -168,6 +183,7 @@ export class Space {
     this.durableLsn = this.lsn
     this.#log = new SpaceLog(this.lsn)
     this.#stampBaseMs = nowMs
+    this.#opening = new StampMark(nowMs)
     this.#timeMs = nowMs
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
@@ -314,6 +330,7 @@ export class Space {
       reader.layouts = schema.layouts
     }
     this.#countViews()
+    this.#frame = undefined
     actions.push({ type: 'adopted', connection, schema })
   }
 
@@ -323,7 +340,7 @@ export class Space {
     this.#countViews()
     // An incarnation that never wrote leaves no trace.
     for (const { head } of reader?.claims ?? [])
-      if (head.head.sequence === 0 && !this.#isClaimed(head)) this.#heads.forget(head)
+      if (head.sequence === 0 && !this.#isClaimed(head)) this.#heads.forget(head)
   }
 
   #isClaimed(head: IncarnationHead): boolean {
@@ -369,10 +386,11 @@ export class Space {
       throw new AtomikError('malformed', `a ${frame.type} frame before a subscription`)
     if (reader.isDeaf) return
     if (frame.type === 'change') {
-      const batch = batchOf(reader, frame)
-      if (!reader.claims[0].isBroken) this.#batch(nowMs, reader, batch, actions)
+      this.#takeShort(reader, frame.fromBits, frame.body, 0)
+      if (!reader.claims[0].isBroken) this.#batch(nowMs, reader, actions)
     } else if (frame.type === 'batch') {
-      this.#batch(nowMs, reader, frame, actions)
+      this.#arrived.set(frame)
+      this.#batch(nowMs, reader, actions)
     } else if (frame.type === 'have') {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
@@ -382,6 +400,35 @@ export class Space {
       reader.cursor = frame.lsn
       this.#feed(nowMs, reader, actions)
     }
+  }
+
+  /**
+   * A message that is one change in the short form (`isChange`), from a subscribed client: the same as its frame, without making one.
+   * Borrows the bytes.
+   * @throws AtomikError as `receive`
+   */
+  receiveChange(timeMs: number, connection: number, message: Uint8Array, actions: SpaceAction[]): void {
+    const nowMs = this.#passed(timeMs)
+    const reader = this.#connections.get(connection)
+    if (reader === undefined) throw new AtomikError('malformed', 'a change frame before a subscription')
+    if (reader.isDeaf) return
+    this.#takeShort(reader, changeBits(message), message, 1)
+    if (!reader.claims[0].isBroken) this.#batch(nowMs, reader, actions)
+  }
+
+  /** The batch a short frame stands for, by how far its connection's chain is. */
+  #takeShort(reader: Connection, bits: number, bytes: Uint8Array, start: number): void {
+    if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
+    if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
+    const from = nearestNumber(bits, Math.max(0, reader.claims[0].chain))
+    const batch = this.#arrived
+    batch.alias = 0
+    batch.from = from
+    batch.to = from + 1
+    batch.hasSalt = false
+    batch.bytes = bytes
+    batch.start = start
+    batch.end = bytes.length
   }
 
   /** Time passed: tells readers that may have lost the end of the stream where it stands. */
@@ -436,15 +483,18 @@ export class Space {
 
   // ── accepting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #batch(nowMs: number, reader: Connection, frame: Batch, actions: SpaceAction[]): void {
-    const claimed = reader.claims[frame.alias]
-    if (claimed === undefined) throw new AtomikError('range', `alias ${frame.alias} was not claimed`)
+  /** Takes the batch that arrived, and those that waited for it. */
+  #batch(nowMs: number, reader: Connection, actions: SpaceAction[]): void {
+    const batch = this.#arrived
+    const claimed = reader.claims[batch.alias]
+    if (claimed === undefined) throw new AtomikError('range', `alias ${batch.alias} was not claimed`)
     const before = claimed.chain
-    let next: Batch | undefined = frame
-    while (next !== undefined && this.#accept(nowMs, reader, claimed, next, actions)) {
+    while (this.#accept(nowMs, reader, claimed, batch, actions)) {
       if (claimed.early.size === 0) break
-      next = claimed.early.get(claimed.chain)
+      const next = claimed.early.get(claimed.chain)
+      if (next === undefined) break
       claimed.early.delete(claimed.chain)
+      batch.set(next)
     }
     if (claimed.early.size > 0)
       for (const from of claimed.early.keys()) if (from < claimed.chain) claimed.early.delete(from)
@@ -472,7 +522,7 @@ export class Space {
     const { head } = claimed
     if (claimed.chain < 0) {
       // Either we lost what we had confirmed (our disk was set back), or forgot it: only the first has an answer.
-      if (head.head.sequence < claimed.claim) this.#fork(reader, claimed, head.head.sequence, actions)
+      if (head.sequence < claimed.claim) this.#fork(reader, claimed, head.sequence, actions)
       else this.#strand(reader, claimed, actions)
       return false
     }
@@ -481,10 +531,10 @@ export class Space {
       this.stats.gapsSeen++
       if (
         claimed.early.size < earlyBatchesMax &&
-        frame.body.length <= earlyBytesMax &&
+        frame.end - frame.start <= earlyBytesMax &&
         !claimed.early.has(frame.from)
       )
-        claimed.early.set(frame.from, { ...frame, body: frame.body.slice() })
+        claimed.early.set(frame.from, frame.kept())
       this.#ask(nowMs, reader, claimed, claimed.chain, actions)
       return false
     }
@@ -495,18 +545,23 @@ export class Space {
         this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const at = head.bound(frame.from)
-    if (at === undefined) {
+    const at = head.indexOf(frame.from)
+    if (at < 0) {
       // It lay idle while a copy of it moved the head so far on that the bound was forgotten.
       this.#strand(reader, claimed, actions)
       return false
     }
     const decoded = this.#decode(frame, reader.layouts, claimed.mark)
-    const salt = frame.salt ?? at.salt
-    const label = this.#labelOf(at.label, salt, decoded, frame.to)
-    if (claimed.chain < head.head.sequence) {
-      const known = head.bound(frame.to)
-      if (known === undefined || !sameLabel(known.label, label)) {
+    const { delta, named } = decoded
+    const saltLow = frame.hasSalt ? frame.saltLow : head.saltLow(at)
+    const saltHigh = frame.hasSalt ? frame.saltHigh : head.saltHigh(at)
+    const label = this.#label
+    this.#digestOf(decoded)
+    const { low, high } = this.#labelDigest
+    mixLabel(label, head.labelLow(at) ^ saltLow, head.labelHigh(at) ^ saltHigh, low, high, frame.to)
+    if (claimed.chain < head.sequence) {
+      const known = head.indexOf(frame.to)
+      if (known < 0 || head.labelLow(known) !== label.low || head.labelHigh(known) !== label.high) {
         this.#fork(reader, claimed, claimed.chain, actions)
         // It can settle what lies before only when the log goes on.
         claimed.isForked = true
@@ -516,7 +571,7 @@ export class Space {
       this.stats.duplicatesDropped++
       claimed.chain = frame.to
       claimed.isBroken = false
-      claimed.mark.see(decoded.delta)
+      claimed.mark.see(delta)
       return true
     }
     if (!head.hasRoom) {
@@ -524,37 +579,50 @@ export class Space {
       this.#acknowledge(nowMs, reader, actions)
       return false
     }
-    const refused =
-      objectionTo(decoded, {
-        grant: reader.grant,
-        stampMsMax: this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000),
-        stored: this.#whole,
-        ownerOf: (table, row) => this.#store.ownerOf(table, row),
-      }) ?? objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
-    head.move({ sequence: frame.to, label, salt, refused })
+    const refused = this.#objection(decoded, reader, head)
+    head.add(frame.to, label.low, label.high, saltLow, saltHigh, refused)
     claimed.chain = frame.to
     claimed.isBroken = false
-    claimed.mark.see(decoded.delta)
     this.lsn++
     this.#store.stageHead(head)
-    let body: Uint8Array = emptyBody
-    const base = this.#baseFor(this.#whole)
-    const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
-    if (refused === undefined) {
-      const stored = { delta: this.#stored(decoded.delta, reader), named: decoded.named }
-      const bases = this.#partViews.map(view => this.#baseFor(view))
-      this.#apply(stored, reader.grant)
-      this.#store.stageRows(stored.delta, this.lsn)
-      body = this.#bodies.relay(stored, base)
-      for (const [i, view] of this.#partViews.entries())
-        parts.set(view.key, this.#bodies.part(view, stored, bases[i]))
-      this.stats.batchesAccepted++
-      this.stats.changesAccepted += frame.to - frame.from
-    } else {
+    const base = this.#entryBase
+    base.set(this.#opening)
+    base.raise(this.reference.latest)
+    const code = refused === undefined ? 0 : 1 + errorNumber(refused)
+    if (refused !== undefined) {
+      claimed.mark.see(delta)
       this.stats.batchesRefused++
+      this.#log.add(head.name, frame.to, code, emptyBody, 0, 0, base, noParts)
+      return true
     }
-    this.#log.push({ author: head.name, to: frame.to, refused, body, base, parts })
+    const stored = this.#stored(delta, reader)
+    // One encoding for all that is the same: what names no new row is what came, where its stamps were coded against the same.
+    const isAsItCame = named.length === 0 && stored === delta && isSameStamp(base, claimed.mark)
+    claimed.mark.see(delta)
+    const parts = this.#partViews.length === 0 ? noParts : new Map<string, Uint8Array | undefined>()
+    const bases = this.#partViews.length === 0 ? noBases : this.#partViews.map(view => this.#baseFor(view))
+    this.#apply(stored, named, reader.grant)
+    this.#store.stageRows(stored, this.lsn)
+    for (const [i, view] of this.#partViews.entries())
+      parts.set(view.key, this.#bodies.part(view, stored, named, bases[i]))
+    this.stats.batchesAccepted++
+    this.stats.changesAccepted += frame.to - frame.from
+    if (isAsItCame) {
+      this.#log.add(head.name, frame.to, 0, frame.bytes, frame.start, frame.end, base, parts)
+    } else {
+      const body = this.#bodies.relay(stored, named, base)
+      this.#log.add(head.name, frame.to, 0, body.memory, 0, body.length, base, parts)
+    }
     return true
+  }
+
+  /** Why a batch is not accepted, or undefined. */
+  #objection(decoded: DecodedDelta, reader: Connection, head: IncarnationHead): ErrorCode | undefined {
+    const stampMsMax = this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000)
+    return (
+      objectionTo(decoded, reader.grant, stampMsMax, this.#whole, this.#store) ??
+      objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
+    )
   }
 
   /** A batch that was read by a longer schema than is stored, and uses nothing of what is missing here. */
@@ -599,14 +667,15 @@ export class Space {
   }
 
   /** What the stamps of the next log entry are coded against, for readers of a view: the largest in all that they see. */
-  #baseFor(view: View): Stamp {
+  #baseFor(view: View): StampMark {
     const base = new StampMark(this.#stampBaseMs)
     base.raise(view.isWhole ? this.reference.latest : this.reference.latestOf(view.words))
     return base
   }
 
   #decode(frame: Batch, layouts: readonly RowLayout[], base: Stamp): DecodedDelta {
-    const reader = new Reader(frame.body)
+    const reader = this.#reader
+    reader.reset(frame.bytes, frame.start, frame.end)
     if (this.#decoding.layouts !== layouts)
       this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
     const { decoder, into } = this.#decoding
@@ -615,32 +684,30 @@ export class Space {
     return decoded
   }
 
-  #labelOf(from: Halves, salt: Halves, decoded: DecodedDelta, to: number): Halves {
-    // Most batches name no new row: nothing is made for them here.
-    let fresh: Map<number, Halves> | undefined
-    for (const { table, key, row, isNew } of decoded.named) {
+  /** The digest that a batch's label is made of, into `#labelDigest`. */
+  #digestOf({ delta, named }: DecodedDelta): void {
+    const { tables } = this.reference
+    if (named.length === 0) {
+      digestDelta(delta, tables, this.#labelDigest)
+      return
+    }
+    const fresh = new Map<number, Halves>()
+    for (const { table, key, row, isNew } of named) {
       if (!isNew) continue
       const mixer = new Mixer()
       mixer.hash(table, encodeUtf8(key))
-      fresh ??= new Map()
       fresh.set(row * 64 + table, { low: mixer.low, high: mixer.high })
     }
-    const digest = this.#labelDigest
-    digestDelta(
-      decoded.delta,
-      (table, row) => {
-        const named = fresh?.get(row * 64 + table)
-        if (named !== undefined) return named
-        const { addresses } = this.reference.tables[table]
-        return { low: addresses[2 * row], high: addresses[2 * row + 1] }
-      },
-      digest,
-    )
-    return nextLabel(from, salt, digest, to)
+    digestDelta(delta, tables, this.#labelDigest, (table, row) => {
+      const address = fresh.get(row * 64 + table)
+      assert(address !== undefined, 'a row that is not there is new in this batch')
+      return address
+    })
   }
 
-  #apply({ delta, named }: DecodedDelta, { principal, rows }: Grant): void {
-    for (const { table, key, row, isNew } of named) {
+  #apply(delta: Delta, named: readonly NamedRow[], { principal, rows }: Grant): void {
+    for (let i = 0; i < named.length; i++) {
+      const { table, key, row, isNew } = named[i]
       const opened = this.reference.tables[table].open(key)
       assert(opened === row, 'rows are created in the order of their names')
       if (isNew && rows === 'own') this.#store.stageOwner(table, row, principal)
@@ -694,10 +761,9 @@ export class Space {
     }
     while (reader.cursor < this.durableLsn && !reader.congested) {
       const behind = this.durableLsn - reader.cursor
-      if (behind >= foldEntriesMin || !this.#isStreamable(reader)) {
+      if (!this.#isStreamable(reader) || (behind >= foldEntriesMin && this.#isFarBehind(reader))) {
         // The frame names what it holds of the reader's own, so that must have been shown to be.
-        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.head.sequence))
-          return
+        if (reader.claims.some(({ chain, isForked, head }) => !isForked && chain !== head.sequence)) return
         this.#catchUp(nowMs, reader, actions)
         if (reader.held !== undefined) return
       } else if (!this.#stream(nowMs, reader, actions)) {
@@ -709,8 +775,18 @@ export class Space {
   /** True when the next entry is in memory, in a form this reader can read. */
   #isStreamable({ cursor, view }: Connection): boolean {
     if (cursor < this.#log.from) return false
-    const { refused, parts } = this.#log.after(cursor)
-    return view.isWhole || refused !== undefined || parts.has(view.key)
+    return view.isWhole || this.#log.refused(cursor) !== undefined || this.#log.parts(cursor).has(view.key)
+  }
+
+  /** True when what the reader lacks and did not write itself is worth a fold. */
+  #isFarBehind(reader: Connection): boolean {
+    const log = this.#log
+    let foreign = 0
+    for (let lsn = reader.cursor; lsn < this.durableLsn && foreign < foldEntriesMin; lsn++) {
+      const alias = aliasOf(reader, log.author(lsn))
+      if (alias < 0 || !isOwn(reader.claims[alias], log.to(lsn))) foreign++
+    }
+    return foreign >= foldEntriesMin
   }
 
   #countViews(): void {
@@ -721,41 +797,88 @@ export class Space {
 
   /** False when the next entry is the reader's own and it has not yet shown that. */
   #stream(nowMs: number, reader: Connection, actions: SpaceAction[]): boolean {
-    const { view } = reader
-    const entries: StreamEntry[] = []
     const first = reader.cursor
-    let bytes = 0
-    while (reader.cursor < this.durableLsn && bytes < streamBytesMax) {
-      const entry = this.#log.after(reader.cursor)
-      // Made before this view had a reader: a fold or snapshot is next.
-      if (!view.isWhole && entry.refused === undefined && !entry.parts.has(view.key)) break
-      const alias = reader.claims.findIndex(({ head }) => head.name === entry.author)
-      const own = alias < 0 ? undefined : reader.claims[alias]
-      if (own !== undefined && own.chain < entry.to && !own.isForked) break
-      // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
-      if (own !== undefined && entry.to > own.claim && entry.to <= own.chain)
-        entries.push(
-          entry.refused === undefined
-            ? { kind: 'own', alias, to: entry.to }
-            : { kind: 'refused', alias, to: entry.to, code: entry.refused },
-        )
-      else if (entry.refused !== undefined) entries.push({ kind: 'nothing' })
-      else {
-        const body = view.isWhole ? entry.body : entry.parts.get(view.key)
-        entries.push(body === undefined ? { kind: 'nothing' } : { kind: 'delta', body })
-        bytes += body?.length ?? 0
+    const made = this.#frame
+    if (made !== undefined && made.first === first && made.durableLsn === this.durableLsn) {
+      const isSame = made.view === reader.view.key && made.isOrdered === reader.isOrdered
+      if (isSame && !speaksForAny(reader, made.authors)) {
+        reader.cursor = made.end
+        this.#send(nowMs, reader, made.bytes, actions)
+        this.stats.streamFrames++
+        return true
       }
-      reader.cursor++
     }
-    if (entries.length === 0) return false
+    const end = this.#streamEnd(reader)
+    if (end === first) return false
     const w = this.#w
     w.reset()
-    if (reader.isOrdered && entries.length === 1 && entries[0].kind === 'delta')
-      writeEntry(w, first, entries[0].body)
-    else writeStream(w, first, entries)
-    this.#send(nowMs, reader, w.finish(), actions)
+    if (reader.isOrdered && end === first + 1 && this.#isDelta(reader, first)) beginEntry(w, first)
+    else beginStream(w, first, end - first)
+    const isShort = w.memory[0] >= 128
+    for (let lsn = first; lsn < end; lsn++) this.#writeEntry(w, reader, lsn, isShort)
+    reader.cursor = end
+    const bytes = w.finish()
+    this.#send(nowMs, reader, bytes, actions)
     this.stats.streamFrames++
+    this.#keepFrame(reader, first, end, bytes)
     return true
+  }
+
+  /** The stream frame made last serves every reader that stands where it starts, sees the same, and wrote none of it. */
+  #keepFrame(reader: Connection, first: number, end: number, bytes: Uint8Array): void {
+    if (this.#connections.size === 1) return
+    const authors = new Set<string>()
+    for (let lsn = first; lsn < end; lsn++) authors.add(this.#log.author(lsn))
+    if (speaksForAny(reader, authors)) return
+    const { isOrdered, view } = reader
+    this.#frame = { first, end, durableLsn: this.durableLsn, view: view.key, isOrdered, authors, bytes }
+  }
+
+  /** Where a frame ends that starts at the reader's cursor. */
+  #streamEnd(reader: Connection): number {
+    const log = this.#log
+    const { view } = reader
+    let bytes = 0
+    let lsn = reader.cursor
+    for (; lsn < this.durableLsn && bytes < streamBytesMax; lsn++) {
+      // Made before this view had a reader: a fold or snapshot is next.
+      if (!view.isWhole && log.refused(lsn) === undefined && !log.parts(lsn).has(view.key)) break
+      const alias = aliasOf(reader, log.author(lsn))
+      const own = alias < 0 ? undefined : reader.claims[alias]
+      const to = log.to(lsn)
+      if (own !== undefined && own.chain < to && !own.isForked) break
+      if (own === undefined || !isOwn(own, to)) bytes += log.bodyBytes(lsn)
+    }
+    return lsn
+  }
+
+  /** True when the reader is sent the content of this entry. */
+  #isDelta(reader: Connection, lsn: number): boolean {
+    const log = this.#log
+    if (log.refused(lsn) !== undefined) return false
+    const alias = aliasOf(reader, log.author(lsn))
+    if (alias >= 0 && isOwn(reader.claims[alias], log.to(lsn))) return false
+    return reader.view.isWhole || log.parts(lsn).get(reader.view.key) !== undefined
+  }
+
+  #writeEntry(w: Writer, reader: Connection, lsn: number, isShort: boolean): void {
+    const log = this.#log
+    const alias = aliasOf(reader, log.author(lsn))
+    const refused = log.refused(lsn)
+    // What the reader knew to be settled when it subscribed has left its accumulator: it needs the content.
+    if (alias >= 0 && isOwn(reader.claims[alias], log.to(lsn))) writeOwn(w, alias, log.to(lsn), refused)
+    else if (refused !== undefined) writeNothing(w)
+    else if (reader.view.isWhole) {
+      if (!isShort) writeDeltaHead(w, log.bodyBytes(lsn))
+      log.writeBody(w, lsn)
+    } else {
+      const part = log.parts(lsn).get(reader.view.key)
+      if (part === undefined) writeNothing(w)
+      else {
+        if (!isShort) writeDeltaHead(w, part.length)
+        w.bytes(part)
+      }
+    }
   }
 
   /** One frame from the reader's cursor to the present: a fold of the log, or the rows changed since, whichever is smaller. */
@@ -789,11 +912,36 @@ function wholeOf({ layouts }: Schema): View {
 
 const emptyBody = new Uint8Array(0)
 const noParts = new Map<string, Uint8Array | undefined>()
+const noBases: readonly StampMark[] = []
 
-/** The batch a short frame stands for, by how far its connection's chain is. */
-function batchOf(reader: Connection, frame: UplinkFrame & { type: 'change' }): Batch {
-  if (!reader.isOrdered) throw new AtomikError('malformed', 'a short frame on a link that keeps no order')
-  if (reader.claims.length === 0) throw new AtomikError('range', 'alias 0 was not claimed')
-  const from = nearestNumber(frame.fromBits, Math.max(0, reader.claims[0].chain))
-  return { type: 'batch', alias: 0, from, to: from + 1, salt: undefined, body: frame.body }
+/** By which alias the reader speaks for this incarnation, or −1. */
+function aliasOf({ claims }: Connection, author: string): number {
+  for (let alias = 0; alias < claims.length; alias++) if (claims[alias].head.name === author) return alias
+  return -1
+}
+
+function speaksForAny({ claims }: Connection, authors: ReadonlySet<string>): boolean {
+  for (let alias = 0; alias < claims.length; alias++) if (authors.has(claims[alias].head.name)) return true
+  return false
+}
+
+/** True when the batch that ends here came in this connection's chain. */
+function isOwn({ claim, chain }: Claimed, to: number): boolean {
+  return to > claim && to <= chain
+}
+
+/** A stream frame as it was sent to one reader. */
+interface MadeFrame {
+  /** Entries (first, end], made when so much was durable. */
+  readonly first: number
+  readonly end: number
+  readonly durableLsn: number
+  readonly view: string
+  readonly isOrdered: boolean
+  readonly authors: ReadonlySet<string>
+  readonly bytes: Uint8Array
+}
+
+function isSameStamp(a: StampMark, b: StampMark): boolean {
+  return a.low === b.low && a.high === b.high
 }

@@ -23,6 +23,9 @@ export function decodeDelta(
   return new DeltaDecoder(layouts).decode(reader, directory, base)
 }
 
+/** Bits of a place: 0 to nearPlaces. */
+const nearPlacesBits = 2
+
 export class DeltaDecoder {
   readonly #layouts: readonly RowLayout[]
   readonly #stamp = new StampMark()
@@ -82,9 +85,10 @@ export class DeltaDecoder {
   /** One group of one known row. */
   #point(r: Reader, directory: RowDirectory, into: Delta, code: number, start: number): void {
     const full = code % 2
-    const address = (code - full) / 2
-    const near = address % (nearPlaces + 1)
-    const number = (address - near) / (nearPlaces + 1)
+    const near = ((code - full) / 2) % (nearPlaces + 1)
+    // Without a division a number of 31 bits stays what it is; as a quotient it would be an object.
+    const number =
+      code < 2 ** 31 ? code >> (1 + nearPlacesBits) : Math.floor(code / 2 ** (1 + nearPlacesBits))
     let index = 0
     let word = near + 1
     if (near === nearPlaces) {

@@ -41,7 +41,7 @@ export class DeltaEncoder {
     if (this.#point(w, delta, names)) return
     w.varint(0)
     let tables = 0
-    for (const table of delta.tables) if (hasGroups(table)) tables++
+    for (let t = 0; t < delta.tables.length; t++) if (hasGroups(delta.tables[t])) tables++
     w.varint(tables)
     let before = -1
     for (let index = 0; index < delta.tables.length; index++) {

@@ -5,10 +5,11 @@
  *
  * This file knows the shape of frames and nothing of replicas: what a frame causes is the engine's business.
  */
-import { AtomikError, assert, type ErrorCode } from '../errors.ts'
+import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { Reader } from './reader.ts'
+import { errorCodes, errorNumber, Reader } from './reader.ts'
 import { stampMsMax } from './stamp.ts'
+import { StreamCursor } from './stream.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 
@@ -49,13 +50,6 @@ export function nearestNumber(bits: number, near: number): number {
   const number = ahead < shortNumbers / 2 ? near + ahead : near + ahead - shortNumbers
   return number < 0 ? number + shortNumbers : number
 }
-
-/** Error codes that travel, by number. Their order is part of the format. */
-// biome-ignore format: one list, in wire order
-export const errorCodes: readonly ErrorCode[] = [
-  'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
-  'unknown-space', 'stamp', 'fork', 'closed', 'storage', 'owner',
-]
 
 /** 64 bits as two halves. */
 export interface Halves {
@@ -174,6 +168,16 @@ export type DownlinkFrame =
       readonly rows: readonly { readonly table: number; readonly row: number }[]
     }
 
+/** A stream whose entries lie in `bytes` as they came. */
+export interface EntriesFrame {
+  readonly type: 'entries'
+  readonly lsn: number
+  readonly count: number
+  readonly bytes: Uint8Array
+}
+
+export type ScannedFrame = Exclude<DownlinkFrame, { type: 'stream' }> | EntriesFrame
+
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function writeHello(w: Writer): void {
@@ -230,9 +234,17 @@ export function writeBatch(
   w.bytes(frame.body)
 }
 
-/** The short form of a batch of one change, of alias 0, without a new salt. Nothing may follow it in its message. */
-export function writeChange(w: Writer, from: number, body: Uint8Array): void {
+/**
+ * Begins the short form of a batch of one change, of alias 0, without a new salt: its delta is to follow, and nothing after that in
+ * its message.
+ */
+export function beginChange(w: Writer, from: number): void {
   w.u8(shortUplink + (from % shortNumbers))
+}
+
+/** The same, with the delta. */
+export function writeChange(w: Writer, from: number, body: Uint8Array): void {
+  beginChange(w, from)
   w.bytes(body)
 }
 
@@ -291,28 +303,59 @@ export function writeWelcome(
 }
 
 export function writeStream(w: Writer, lsn: number, entries: readonly StreamEntry[]): void {
-  w.u8(FrameType.stream)
-  w.varint(lsn)
-  w.varint(entries.length)
+  beginStream(w, lsn, entries.length)
   for (const entry of entries) {
     if (entry.kind === 'delta') {
-      w.varint(entry.body.length + 3)
+      writeDeltaHead(w, entry.body.length)
       w.bytes(entry.body)
-    } else if (entry.kind === 'nothing') {
-      w.varint(0)
-    } else {
-      w.varint(entry.kind === 'own' ? 1 : 2)
-      w.varint(entry.alias)
-      w.varint(entry.to)
-      if (entry.kind === 'refused') writeErrorCode(w, entry.code)
-    }
+    } else if (entry.kind === 'nothing') writeNothing(w)
+    else writeOwn(w, entry.alias, entry.to, entry.kind === 'refused' ? entry.code : undefined)
   }
 }
 
-/** The short form of a stream of one delta. Nothing may follow it in its message. */
-export function writeEntry(w: Writer, lsn: number, body: Uint8Array): void {
+/** Begins a stream from this log number, of so many entries, which are to follow. */
+export function beginStream(w: Writer, lsn: number, entries: number): void {
+  w.u8(FrameType.stream)
+  w.varint(lsn)
+  w.varint(entries)
+}
+
+/** Begins an entry that is a delta of so many bytes, which are to follow. */
+export function writeDeltaHead(w: Writer, bytes: number): void {
+  w.varint(bytes + 3)
+}
+
+export function writeNothing(w: Writer): void {
+  w.varint(0)
+}
+
+/** The reader's own batch that ends at `to`, accepted, or refused with a code. */
+export function writeOwn(w: Writer, alias: number, to: number, refused: ErrorCode | undefined): void {
+  w.varint(refused === undefined ? 1 : 2)
+  w.varint(alias)
+  w.varint(to)
+  if (refused !== undefined) w.u8(errorNumber(refused))
+}
+
+/** Begins the short form of a stream of one delta, which is to follow, and nothing after that in its message. */
+export function beginEntry(w: Writer, lsn: number): void {
   w.u8(shortDownlink + (lsn % shortNumbers))
+}
+
+/** The same, with the delta. */
+export function writeEntry(w: Writer, lsn: number, body: Uint8Array): void {
+  beginEntry(w, lsn)
   w.bytes(body)
+}
+
+/** True when this message is one change in the short form, and nothing else. */
+export function isChange(message: Uint8Array): boolean {
+  return message.length > 1 && message[0] >= shortUplink && message[0] < shortDownlink
+}
+
+/** Of such a message: the low bits of the change before it. Its delta begins at offset 1. */
+export function changeBits(message: Uint8Array): number {
+  return message[0] - shortUplink
 }
 
 export function writeFold(
@@ -384,15 +427,9 @@ function writeHeads(w: Writer, heads: readonly Head[]): void {
     w.varint(head.refused.length)
     for (const { to, code } of head.refused) {
       w.varint(to)
-      writeErrorCode(w, code)
+      w.u8(errorNumber(code))
     }
   }
-}
-
-function writeErrorCode(w: Writer, code: ErrorCode): void {
-  const number = errorCodes.indexOf(code)
-  assert(number >= 0, `the code ${code} has a number on the wire`)
-  w.u8(number)
 }
 
 // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -415,6 +452,26 @@ export function decodeUplink(message: Uint8Array, reader = new Reader(message)):
 
 /** The same of a message from a hub. @throws AtomikError with code and offset; then none of it counts */
 export function decodeDownlink(message: Uint8Array, reader = new Reader(message)): DownlinkFrame[] {
+  return scanDownlink(message, reader).map(frame => (frame.type === 'entries' ? expandStream(frame) : frame))
+}
+
+function expandStream({ lsn, count, bytes }: EntriesFrame): DownlinkFrame {
+  const cursor = new StreamCursor()
+  cursor.reset(bytes)
+  const entries: StreamEntry[] = []
+  for (let i = 0; i < count; i++) {
+    cursor.next()
+    const { kind, alias, to, code } = cursor
+    if (kind === 'delta') entries.push({ kind, body: bytes.subarray(cursor.start, cursor.end) })
+    else if (kind === 'nothing') entries.push({ kind })
+    else if (kind === 'own') entries.push({ kind, alias, to })
+    else entries.push({ kind, alias, to, code })
+  }
+  return { type: 'stream', lsn, entries }
+}
+
+/** The same, with streams left as they lie: checked, to be read with a `StreamCursor`. */
+export function scanDownlink(message: Uint8Array, reader = new Reader(message)): ScannedFrame[] {
   if (message.length > limits.downlinkBytesMax)
     throw new AtomikError(
       'oversized',
@@ -510,7 +567,7 @@ function readUplink(r: Reader): UplinkFrame {
   }
 }
 
-function readDownlink(r: Reader): DownlinkFrame {
+function readDownlink(r: Reader): ScannedFrame {
   const start = r.position
   const type = r.u8()
   if (type >= shortDownlink) return { type: 'entry', lsnBits: type - shortDownlink, body: readRest(r) }
@@ -526,19 +583,11 @@ function readDownlink(r: Reader): DownlinkFrame {
     }
     case FrameType.stream: {
       const lsn = r.varint(sequenceMax, 'log number')
-      const entries: StreamEntry[] = []
-      for (let count = r.varint(2 ** 24, 'log entries'); count > 0; count--) {
-        const head = r.varint(limits.downlinkBytesMax, 'bytes in a log entry')
-        if (head >= 3) entries.push({ kind: 'delta', body: r.bytes(head - 3) })
-        else if (head === 0) entries.push({ kind: 'nothing' })
-        else {
-          const alias = r.varint(limits.incarnationsMax - 1, 'alias')
-          const to = r.varint(sequenceMax, 'sequence')
-          if (head === 1) entries.push({ kind: 'own', alias, to })
-          else entries.push({ kind: 'refused', alias, to, code: readErrorCode(r) })
-        }
-      }
-      return { type: 'stream', lsn, entries }
+      const count = r.varint(2 ** 24, 'log entries')
+      const first = r.position
+      const cursor = new StreamCursor()
+      for (let i = 0; i < count; i++) cursor.read(r)
+      return { type: 'entries', lsn, count, bytes: r.since(first) }
     }
     case FrameType.fold:
     case FrameType.snapshot: {
@@ -563,7 +612,7 @@ function readDownlink(r: Reader): DownlinkFrame {
       return { type: 'fork', attempt, alias, sequence: r.varint(sequenceMax, 'sequence') }
     }
     case FrameType.error: {
-      const code = readErrorCode(r)
+      const code = r.errorCode()
       const fatal = readFlag(r, 'fatal')
       return { type: 'error', code, fatal, text: r.text(limits.errorTextBytesMax, 'bytes in an error') }
     }
@@ -593,7 +642,7 @@ function readHeads(r: Reader): Head[] {
     const label = readHalves(r)
     const refused: { to: number; code: ErrorCode }[] = []
     for (let more = r.varint(limits.unconfirmedBatchesMax, 'refusals'); more > 0; more--)
-      refused.push({ to: r.varint(sequenceMax, 'sequence'), code: readErrorCode(r) })
+      refused.push({ to: r.varint(sequenceMax, 'sequence'), code: r.errorCode() })
     heads.push({ alias, sequence, label, refused })
   }
   return heads
@@ -612,10 +661,4 @@ function readFlag(r: Reader, what: string): boolean {
   const value = r.u8()
   if (value > 1) r.fail('malformed', `${what}: expected 0 or 1, got ${value}`, r.position - 1)
   return value === 1
-}
-
-function readErrorCode(r: Reader): ErrorCode {
-  const code = errorCodes[r.u8()]
-  if (code === undefined) r.fail('malformed', 'an unknown error code', r.position - 1)
-  return code
 }

@@ -3,23 +3,31 @@ export { DeltaDecoder, decodeDelta } from './decode.ts'
 export { type DecodedDelta, type NamedRow, namesByKey, type RowDirectory, type RowNames } from './delta.ts'
 export { DeltaEncoder, encodeDelta } from './encode.ts'
 export {
+  beginChange,
+  beginEntry,
+  beginStream,
   type Claim,
+  changeBits,
   type DownlinkFrame,
   decodeDownlink,
   decodeUplink,
-  errorCodes,
+  type EntriesFrame,
   FrameType,
   type Halves,
   type Head,
+  isChange,
   type LentRow,
   nearestNumber,
+  type ScannedFrame,
   type StreamEntry,
+  scanDownlink,
   type UplinkFrame,
   wireVersion,
   writeAck,
   writeAuth,
   writeBatch,
   writeChange,
+  writeDeltaHead,
   writeEntry,
   writeError,
   writeFold,
@@ -28,6 +36,8 @@ export {
   writeHello,
   writeLack,
   writeNeed,
+  writeNothing,
+  writeOwn,
   writeResend,
   writeRows,
   writeStream,
@@ -45,7 +55,8 @@ export {
   meshVersion,
   writeMesh,
 } from './mesh.ts'
-export { Reader } from './reader.ts'
+export { errorCodes, errorNumber, Reader } from './reader.ts'
 export { type Stamp, StampMark, stampMsMax } from './stamp.ts'
+export { StreamCursor } from './stream.ts'
 export { compareBytes, decodeUtf8, encodeUtf8 } from './utf8.ts'
 export { Writer } from './writer.ts'

@@ -9,8 +9,8 @@
  */
 import { AtomikError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { errorCodes, type Halves } from './frames.ts'
-import { Reader } from './reader.ts'
+import type { Halves } from './frames.ts'
+import { errorCodes, Reader } from './reader.ts'
 import { compareBytes, encodeUtf8 } from './utf8.ts'
 import type { Writer } from './writer.ts'
 

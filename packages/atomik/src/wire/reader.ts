@@ -2,7 +2,7 @@
  * Reads what `Writer` writes, and nothing else: every method checks the end of input and its limit first, refuses forms
  * the writer would not have chosen, and throws `AtomikError` with the offset. It never allocates on the word of the input.
  */
-import { AtomikError, type ErrorCode } from '../errors.ts'
+import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { decodeUtf8 } from './utf8.ts'
 import { spanIndex, spanKinds, spanWordsMax } from './writer.ts'
 
@@ -14,6 +14,20 @@ for (let end = 1; end <= 8; end++)
     spanStarts[spanIndex(start, end)] = start
     spanEnds[spanIndex(start, end)] = end
   }
+
+/** Error codes that travel, by number. Their order is part of the format. */
+// biome-ignore format: one list, in wire order
+export const errorCodes: readonly ErrorCode[] = [
+  'malformed', 'truncated', 'oversized', 'range', 'width', 'version', 'schema', 'unauthorized', 'readonly',
+  'unknown-space', 'stamp', 'fork', 'closed', 'storage', 'owner',
+]
+
+/** The number of an error, from 0. */
+export function errorNumber(code: ErrorCode): number {
+  const number = errorCodes.indexOf(code)
+  assert(number >= 0, `the code ${code} has a number`)
+  return number
+}
 
 export class Reader {
   #bytes: Uint8Array
@@ -159,6 +173,24 @@ export class Reader {
   /** Ends the list: the last control byte must not have promised more. */
   endSpans(): void {
     if (this.#spanWords > 0) this.fail('malformed', 'a control byte for more words than there are')
+  }
+
+  /** The bytes read since this position, borrowed from the input. */
+  since(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.position)
+  }
+
+  /** Passes over the next `count` bytes. */
+  skip(count: number): void {
+    this.#need(count)
+    this.position += count
+  }
+
+  /** The number of an error. */
+  errorCode(): ErrorCode {
+    const code = errorCodes[this.u8()]
+    if (code === undefined) this.fail('malformed', 'an unknown error code', this.position - 1)
+    return code
   }
 
   /** The next `count` bytes, borrowed from the input. */

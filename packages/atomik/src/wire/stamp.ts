@@ -32,6 +32,14 @@ export class StampMark implements Stamp {
     this.high = Math.floor(ms / 2 ** 16) | 0
   }
 
+  /** The stamp of these 64 bits. */
+  static of(low: number, high: number): StampMark {
+    const mark = new StampMark()
+    mark.low = low
+    mark.high = high
+    return mark
+  }
+
   get ms(): number {
     return stampMs(this.low, this.high)
   }
@@ -59,7 +67,8 @@ export class StampMark implements Stamp {
 
   /** Becomes the largest stamp of the delta, when that is larger than itself. */
   see(delta: Delta): void {
-    for (const table of delta.tables) {
+    for (let t = 0; t < delta.tables.length; t++) {
+      const table = delta.tables[t]
       if (table.count === 0) continue
       const { layout } = table
       for (let word = 0; word < layout.words; word += layout.groups[word])

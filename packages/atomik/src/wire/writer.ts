@@ -24,8 +24,19 @@ function lowestBit(value: number): number {
   return 31 - Math.clz32(value & -value)
 }
 
+/** Up to here bytes are copied one by one. */
+const shortBytes = 64
+/** Views kept are of fewer bytes than this. */
+const keptViews = 128
+
+function emptyViews(): (Uint8Array | undefined)[] {
+  return Array.from({ length: keptViews }, () => undefined)
+}
+
 export class Writer {
   #bytes = new Uint8Array(256)
+  /** Views of the first bytes by their number, made when first asked for: the same memory needs no second one. */
+  #views = emptyViews()
   /** Bytes written so far. */
   length = 0
   /** Where the control byte of the span written last stands; −1 before the first of a list. */
@@ -41,9 +52,14 @@ export class Writer {
     return this.#bytes
   }
 
-  /** What was written, borrowed: it holds until the next write or reset. */
-  view(): Uint8Array {
-    return this.#bytes.subarray(0, this.length)
+  /** What was written from `start` on, borrowed: it holds until the next reset, or a write that needs more memory. */
+  view(start = 0): Uint8Array {
+    if (start > 0 || this.length >= keptViews) return this.#bytes.subarray(start, this.length)
+    const kept = this.#views[this.length]
+    if (kept !== undefined) return kept
+    const view = this.#bytes.subarray(0, this.length)
+    this.#views[this.length] = view
+    return view
   }
 
   /** A copy of what was written, from `start` on. */
@@ -56,6 +72,7 @@ export class Writer {
     const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + count))
     bytes.set(this.#bytes)
     this.#bytes = bytes
+    this.#views = emptyViews()
   }
 
   u8(value: number): void {
@@ -122,13 +139,44 @@ export class Writer {
   }
 
   bytes(value: Uint8Array): void {
-    this.#reserve(value.length)
-    this.#bytes.set(value, this.length)
-    this.length += value.length
+    this.copy(value, 0, value.length)
+  }
+
+  /** The bytes from `start` to `end` − 1. */
+  copy(from: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start)
+    const bytes = this.#bytes
+    let at = this.length
+    if (end - start > shortBytes) {
+      bytes.set(start === 0 && end === from.length ? from : from.subarray(start, end), at)
+      at += end - start
+    } else {
+      // A call for a few bytes costs more than they do.
+      for (let i = start; i < end; i++) bytes[at++] = from[i]
+    }
+    this.length = at
+  }
+
+  /** Short text of ASCII, which is its own UTF-8; false, and nothing written, for any other. */
+  #ascii(value: string): boolean {
+    const { length } = value
+    if (length > shortBytes) return false
+    this.#reserve(1 + length)
+    const bytes = this.#bytes
+    const start = this.length
+    bytes[start] = length
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      if (code >= 0x80) return false
+      bytes[start + 1 + i] = code
+    }
+    this.length = start + 1 + length
+    return true
   }
 
   /** A varint of the byte length, then UTF-8. */
   text(value: string): void {
+    if (this.#ascii(value)) return
     const bytes = encodeUtf8(value)
     this.varint(bytes.length)
     this.bytes(bytes)

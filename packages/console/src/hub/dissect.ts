@@ -191,6 +191,11 @@ class FrameReader extends WatchedReader {
     return bytes
   }
 
+  /** An entry's delta is passed over until its turn comes. */
+  override skip(count: number): void {
+    this.bytes(count)
+  }
+
   /** The decoder asks whether there is more only between two frames. */
   override get done(): boolean {
     this.#atFrame = true

@@ -27,7 +27,7 @@ export const bugs: readonly Bug[] = [
       {
         file: 'engine/space.ts',
         find: 'if (frame.from < claimed.chain) {',
-        replace: 'if (frame.from < claimed.chain && head.bound(frame.from) === undefined) {',
+        replace: 'if (frame.from < claimed.chain && head.indexOf(frame.from) < 0) {',
       },
     ],
     seedsMax: 20,
@@ -173,9 +173,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: 'const batch = this.#outbox.settle(nowMs, alias)\n      touched.add(batch.delta)\n',
+        find: 'const batch = this.#outbox.settle(nowMs, alias, refusal === undefined)\n',
         replace:
-          'const batch = this.#outbox.settle(nowMs, alias)\n      touched.add(batch.delta)\n      this.reference.accum(batch.delta)\n',
+          'const batch = this.#outbox.settle(nowMs, alias, refusal === undefined)\n      this.reference.accum(batch.delta)\n',
       },
     ],
     seedsMax: 40,
@@ -186,8 +186,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: 'let i = Math.max(0, this.lsn - frame.lsn); i <',
-        replace: 'let i = 0; i <',
+        find: '    const from = Math.max(0, this.lsn - frame.lsn)\n',
+        replace: '    const from = 0\n',
       },
     ],
     seedsMax: 40,
@@ -210,8 +210,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/space.ts',
-        find: 'if (own !== undefined && own.chain < entry.to && !own.isForked) break\n',
-        replace: 'if (own !== undefined) own.chain = Math.max(own.chain, entry.to)\n',
+        find: 'if (own !== undefined && own.chain < to && !own.isForked) break\n',
+        replace: 'if (own !== undefined) own.chain = Math.max(own.chain, to)\n',
       },
     ],
     seedsMax: 200,
@@ -222,8 +222,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/space.ts',
-        find: 'if (known === undefined || !sameLabel(known.label, label)) {',
-        replace: 'if (known === undefined) {',
+        find: 'if (known < 0 || head.labelLow(known) !== label.low || head.labelHigh(known) !== label.high) {',
+        replace: 'if (known < 0) {',
       },
     ],
     seedsMax: 100,
@@ -286,7 +286,11 @@ export const bugs: readonly Bug[] = [
     name: 'refused-stays',
     what: 'the author of a refused batch moves it into its reference',
     edits: [
-      { file: 'engine/replica.ts', find: "if (entry.kind === 'own') {", replace: 'if (entry.to > 0) {' },
+      {
+        file: 'engine/replica.ts',
+        find: "const isAccepted = kind === 'own'",
+        replace: 'const isAccepted = to > 0',
+      },
     ],
     seedsMax: 100,
   },
@@ -309,9 +313,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: '    this.#rebuildAccumulator(batch.delta)\n    return batch\n',
-        replace:
-          '    if (session.batches.length === 0) this.#rebuildAccumulator(batch.delta)\n    return batch\n',
+        find: '    if (isInReference) this.#release(batch.delta)\n',
+        replace: '    if (isInReference && session.batches.length === 0) this.#release(batch.delta)\n',
       },
     ],
     seedsMax: 40,
@@ -322,8 +325,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: 'for (const { delta, from, to, salt, isHeld } of run) this.#push(again, delta, from, to, salt, isHeld)',
-        replace: 'this.#rebuildAccumulator(this.accumulator)',
+        find: '      for (const { delta, from, to, salt, isHeld } of run)\n        this.#push(again, new PendingBatch(delta), from, to, salt, isHeld)\n',
+        replace: '      this.#rebuildAccumulator(this.accumulator)\n',
       },
     ],
     seedsMax: 100,
