@@ -190,8 +190,8 @@ class Link {
   }
 
   /** Seals what is open, and sends it and all else that waits. Returns the bytes sent. */
-  send(): number {
-    this.replica.flush(Date.now(), this.#actions)
+  send(nowMs = Date.now()): number {
+    this.replica.flush(nowMs, this.#actions)
     let bytes = 0
     // Handling a message may append further actions; none of them is a send of this turn.
     for (let i = 0; i < this.#actions.length; i++) {
@@ -277,7 +277,7 @@ class Hand {
   readonly #plan: Plan
   readonly #value = new Int32Array(2)
   readonly #row: Int32Array
-  readonly write: (register: number, w: number) => void
+  readonly write: (register: number, w: number, nowMs?: number) => void
   #register = 0
   #w = 0
 
@@ -303,10 +303,10 @@ class Hand {
       edit.xor(0, row, word, low, high)
     }
     const make = isMax ? makeMax : makeXor
-    this.write = (register, w) => {
+    this.write = (register, w, nowMs = Date.now()) => {
       this.#register = register
       this.#w = w
-      replica.change(Date.now(), make)
+      replica.change(nowMs, make)
     }
   }
 
@@ -417,8 +417,10 @@ function storm(form: Form, withReader: boolean) {
     }
     return {
       write(register, w) {
-        hand.write(register, w)
-        const bytes = writer.send()
+        // A program reads its clock once a turn.
+        const nowMs = Date.now()
+        hand.write(register, w, nowMs)
+        const bytes = writer.send(nowMs)
         if (++inGroup === groupBatches) settle()
         return bytes
       },

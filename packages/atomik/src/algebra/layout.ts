@@ -57,7 +57,9 @@ export function foldRow(
     const j = fromAt + 2 * word
     const kind = kinds[word]
     const group = groups[word]
-    if (kind === WordKind.xor) {
+    if (group === 1 && (from[j] | from[j + 1]) === 0) {
+      // The identity of every lane.
+    } else if (kind === WordKind.xor) {
       to[i] ^= from[j]
       to[i + 1] ^= from[j + 1]
     } else if (kind === WordKind.add) {

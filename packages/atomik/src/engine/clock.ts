@@ -63,8 +63,12 @@ export class SteadyClock {
 
   /** Milliseconds passed since the first reading. */
   at(nowMs: number): number {
-    this.#passedMs += Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))
+    if (nowMs === this.#lastMs) return this.#passedMs
+    const passedMs = this.#passedMs + Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))
     this.#lastMs = nowMs
+    // Whole milliseconds are kept as an integer: any other number would be an object at every call.
+    if (passedMs === (passedMs | 0)) this.#passedMs = passedMs | 0
+    else this.#passedMs = passedMs
     return this.#passedMs
   }
 }

@@ -322,6 +322,20 @@ export class Outbox {
     return this.#lastChange
   }
 
+  /** The same with a change that nobody else keeps: it may become what is open. Returns the delta to be used for another. */
+  take(change: Delta, isHeld = false): Delta {
+    if (this.hasOpen) {
+      this.add(change, isHeld)
+      return change
+    }
+    if (isHeld) this.#openIsHeld = true
+    const spare = this.#open
+    this.#lastChange++
+    this.#open = change
+    this.accumulator.fold(change)
+    return spare
+  }
+
   /** Numbers a change that changes nothing, when nothing else is open: something to seal. */
   addProbe(): void {
     if (this.#openFrom === this.#lastChange) this.#lastChange++

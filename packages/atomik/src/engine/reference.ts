@@ -188,11 +188,13 @@ export class Reference {
     this.#seeStamps(delta)
     for (let t = 0; t < this.tables.length; t++) {
       const from = delta.tables[t]
+      if (from.count === 0) continue
       const stride = 2 * from.layout.words
+      const { words } = this.tables[t]
       for (let slot = 0; slot < from.count; slot++) {
         const row = from.rows[slot]
         this.#keep(t, row)
-        foldRow(from.layout, this.tables[t].words, row * stride, from.words, slot * stride)
+        foldRow(from.layout, words, row * stride, from.words, slot * stride)
         this.#account(t, row)
       }
     }
@@ -221,6 +223,13 @@ export class Reference {
     this.latest.set(noStamp)
     this.#stamps.length = 0
     this.#columns = undefined
+  }
+
+  /** Bytes of all words and addresses, about. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { count, layout } of this.tables) bytes += count * (8 * layout.words + 8)
+    return bytes
   }
 
   /** The fingerprint as 16 hexadecimal digits. */

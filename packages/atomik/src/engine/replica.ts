@@ -450,10 +450,13 @@ export class Replica {
 
   #commit(nowMs: number, change: Delta, isHeld = false): void {
     this.#outbox.makeRoom(this.#steady.at(nowMs), change)
+    this.stats.changes++
+    if (this.#options.undoDepth === 0) {
+      this.#editor.recycle(this.#outbox.take(change, isHeld))
+      return
+    }
     this.#undo.record(this.#outbox.lastChange + 1, change, this)
     this.#outbox.add(change, isHeld)
-    this.stats.changes++
-    if (this.#options.undoDepth === 0) this.#editor.recycle(change)
   }
 
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@
  */
 import { WordKind } from '../algebra/index.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { DecodedDelta } from '../wire/index.ts'
+import type { DecodedDelta, StampMark } from '../wire/index.ts'
 import type { View } from './space-view.ts'
 
 /** What a client may do in one space. Everyone who is let in may read all of it. */
@@ -22,13 +22,13 @@ export interface Owners {
 
 /**
  * Why it is not accepted, or undefined.
- * @param stampMsMax stamps later than this are refused
+ * @param latest stamps later than this are refused
  * @param stored what the space stores
  */
 export function objectionTo(
   { delta, named }: DecodedDelta,
   grant: Grant,
-  stampMsMax: number,
+  latest: StampMark,
   stored: View,
   owners: Owners,
 ): ErrorCode | undefined {
@@ -60,10 +60,13 @@ export function objectionTo(
         const low = words[at]
         const high = words[at + 1]
         if (w >= width && (low | high) !== 0) return 'schema'
-        if (layout.kinds[w] === WordKind.stamp && (high >>> 0) * 2 ** 16 + (low >>> 16) > stampMsMax)
-          return 'stamp'
+        if (layout.kinds[w] === WordKind.stamp && isLater(low, high, latest)) return 'stamp'
       }
     }
   }
   return undefined
+}
+
+function isLater(low: number, high: number, latest: StampMark): boolean {
+  return high === latest.high ? low >>> 0 > latest.low >>> 0 : high >>> 0 > latest.high >>> 0
 }

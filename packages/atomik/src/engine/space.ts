@@ -15,7 +15,7 @@
  */
 import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
-import { decodeSchema, joinSchemas, Schema } from '../schema/index.ts'
+import { decodeSchema, isRegion, joinSchemas, Schema } from '../schema/index.ts'
 import {
   beginEntry,
   beginStream,
@@ -32,6 +32,7 @@ import {
   type RowDirectory,
   type Stamp,
   StampMark,
+  stampMsMax,
   type UplinkFrame,
   Writer,
   writeAck,
@@ -101,6 +102,8 @@ export interface SpaceStats {
 const streamBytesMax = 256 * 1024
 /** Readers that fall this many entries behind get a fold of them. */
 const foldEntriesMin = 256
+/** A log of fewer bytes is kept however small the state is: it fits beside it in a cache. */
+const logBytesMin = 256 * 1024
 const askMs = 60
 const heartbeatMs = 300
 /** Batches kept before their turn, of each incarnation; larger ones are asked for again instead. */
@@ -130,6 +133,7 @@ export class Space {
   #schema: Schema
   /** What is stored, as a view. */
   #whole: View
+  #hasRegions: boolean
   readonly #heads: HeadTable
   readonly #store: SpaceStore
   readonly #epoch: Halves
@@ -138,7 +142,9 @@ export class Space {
   readonly #opening: StampMark
   /** What all timers here are held against; only stamps take the time of day. */
   readonly #steady = new SteadyClock()
-  #timeMs: number
+  #timeMs = Number.NaN
+  /** The largest stamp that is accepted now. */
+  readonly #latestTaken = new StampMark()
   readonly #connections = new Map<number, Connection>()
   /** The views of readers who see a part, each once. */
   #partViews: readonly View[] = []
@@ -174,6 +180,7 @@ export class Space {
     this.name = name
     this.#schema = schema
     this.#whole = wholeOf(schema)
+    this.#hasRegions = schema.tables.some(isRegion)
     this.#options = options
     const { layouts } = schema
     this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
@@ -184,7 +191,7 @@ export class Space {
     this.#log = new SpaceLog(this.lsn)
     this.#stampBaseMs = nowMs
     this.#opening = new StampMark(nowMs)
-    this.#timeMs = nowMs
+    this.#setTime(nowMs)
     this.#epoch = { low: options.random32() | 0, high: options.random32() | 0 }
     this.#store = new SpaceStore(name, schema, this.reference, image)
     this.#store.open(this.#epoch, this.lsn)
@@ -229,8 +236,14 @@ export class Space {
 
   /** Takes note of the time of day; returns the time that timers see, which nobody sets back. */
   #passed(timeMs: number): number {
-    this.#timeMs = timeMs
+    if (timeMs !== this.#timeMs) this.#setTime(timeMs)
     return this.#steady.at(timeMs)
+  }
+
+  #setTime(timeMs: number): void {
+    this.#timeMs = timeMs
+    const ms = Math.floor(timeMs) + (this.#options.skewMsMax ?? 10 * 60_000)
+    this.#latestTaken.set({ ms: Math.max(0, Math.min(ms, stampMsMax)), count: 0xffff })
   }
 
   #digest(): Halves {
@@ -323,6 +336,7 @@ export class Space {
   #adopt(connection: number, schema: Schema, actions: SpaceAction[]): void {
     this.#schema = schema
     this.#whole = wholeOf(schema)
+    this.#hasRegions = schema.tables.some(isRegion)
     this.reference.widen(schema.layouts)
     this.#store.adopt(schema)
     for (const reader of this.#connections.values()) {
@@ -618,11 +632,9 @@ export class Space {
 
   /** Why a batch is not accepted, or undefined. */
   #objection(decoded: DecodedDelta, reader: Connection, head: IncarnationHead): ErrorCode | undefined {
-    const stampMsMax = this.#timeMs + (this.#options.skewMsMax ?? 10 * 60_000)
-    return (
-      objectionTo(decoded, reader.grant, stampMsMax, this.#whole, this.#store) ??
-      objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
-    )
+    const objection = objectionTo(decoded, reader.grant, this.#latestTaken, this.#whole, this.#store)
+    if (objection !== undefined || !this.#hasRegions) return objection
+    return objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
   }
 
   /** A batch that was read by a longer schema than is stored, and uses nothing of what is missing here. */
@@ -748,7 +760,8 @@ export class Space {
     this.#durableParts = this.#stagedParts
     for (const reader of this.#connections.values()) this.#feed(nowMs, reader, actions)
     // A log that costs more than what it changed is not kept for those who may yet ask.
-    this.#log.trim(this.durableLsn, this.#options.logBytesMax ?? 8 * 1024 * 1024)
+    const logBytesMax = this.#options.logBytesMax ?? 8 * 1024 * 1024
+    this.#log.trim(this.durableLsn, Math.min(logBytesMax, Math.max(logBytesMin, this.reference.bytes)))
     this.commit(actions)
   }
 

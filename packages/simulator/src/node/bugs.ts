@@ -276,8 +276,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/space-judge.ts',
-        find: "> stampMsMax)\n          return 'stamp'",
-        replace: "> 2 ** 48)\n          return 'stamp'",
+        find: 'isLater(low, high, latest)',
+        replace: 'isLater(low, high, latest) && low === high',
       },
     ],
     seedsMax: 100,
@@ -367,8 +367,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/clock.ts',
-        find: 'this.#passedMs += Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))',
-        replace: 'this.#passedMs += nowMs - (this.#lastMs ?? nowMs)',
+        find: 'Math.min(stepMsMax, Math.max(0, nowMs - (this.#lastMs ?? nowMs)))',
+        replace: 'nowMs - (this.#lastMs ?? nowMs)',
       },
     ],
     seedsMax: 200,
