@@ -9,7 +9,7 @@ import type { Halves } from '../wire/index.ts'
 import { StampClock } from './clock.ts'
 import type { Edit, RowReader } from './rows.ts'
 
-export class Editor {
+export class Editor implements Edit {
   readonly #schema: Schema
   readonly #under: RowReader
   readonly #accumulator: Delta
@@ -105,45 +105,51 @@ export class Editor {
   }
 
   /** What a change is made of. Valid only while one is being made. */
-  readonly edit: Edit = {
-    xor: (table, row, word, low, high) => {
-      const { words } = this.#touch(table, row)
-      words[this.#at + 2 * word] ^= low
-      words[this.#at + 2 * word + 1] ^= high
-    },
-    add: (table, row, word, low, high) => {
-      const { words } = this.#touch(table, row)
-      const i = this.#at + 2 * word
-      const sum = (words[i] >>> 0) + (low >>> 0)
-      words[i] = sum
-      words[i + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
-    },
-    write: (table, row, word, value) => {
-      const { words } = this.#touch(table, row)
-      this.#advance()
-      const i = this.#at + 2 * word
-      words[i] = this.#clock.low
-      words[i + 1] = this.#clock.high
-      for (let half = 0; half < value.length; half++) words[i + 2 + half] = value[half]
-    },
-    set: (table, row, word, on) => {
-      this.readRow(table, row, this.#scratch)
-      const low = this.#scratch[2 * word]
-      const high = this.#scratch[2 * word + 1]
-      if ((low & 1) === (on ? 1 : 0)) return
-      const { words } = this.#touch(table, row)
-      words[this.#at + 2 * word] = low + 1
-      words[this.#at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
-    },
-    remove: (table, row) => {
-      this.readRow(table, row, this.#scratch)
-      const low = this.#scratch[0]
-      const high = this.#scratch[1]
-      if ((low & 1) === 0) return
-      const { words } = this.#touch(table, row)
-      words[this.#at] = low + 1
-      words[this.#at + 1] = high + (low === -1 ? 1 : 0)
-    },
+  get edit(): Edit {
+    return this
+  }
+
+  xor(table: number, row: number, word: number, low: number, high: number): void {
+    const { words } = this.#touch(table, row)
+    words[this.#at + 2 * word] ^= low
+    words[this.#at + 2 * word + 1] ^= high
+  }
+
+  add(table: number, row: number, word: number, low: number, high: number): void {
+    const { words } = this.#touch(table, row)
+    const i = this.#at + 2 * word
+    const sum = (words[i] >>> 0) + (low >>> 0)
+    words[i] = sum
+    words[i + 1] += high + (sum >= 2 ** 32 ? 1 : 0)
+  }
+
+  write(table: number, row: number, word: number, value: Int32Array): void {
+    const { words } = this.#touch(table, row)
+    this.#advance()
+    const i = this.#at + 2 * word
+    words[i] = this.#clock.low
+    words[i + 1] = this.#clock.high
+    for (let half = 0; half < value.length; half++) words[i + 2 + half] = value[half]
+  }
+
+  set(table: number, row: number, word: number, on: boolean): void {
+    this.readRow(table, row, this.#scratch)
+    const low = this.#scratch[2 * word]
+    const high = this.#scratch[2 * word + 1]
+    if ((low & 1) === (on ? 1 : 0)) return
+    const { words } = this.#touch(table, row)
+    words[this.#at + 2 * word] = low + 1
+    words[this.#at + 2 * word + 1] = high + (low === -1 ? 1 : 0)
+  }
+
+  remove(table: number, row: number): void {
+    this.readRow(table, row, this.#scratch)
+    const low = this.#scratch[0]
+    const high = this.#scratch[1]
+    if ((low & 1) === 0) return
+    const { words } = this.#touch(table, row)
+    words[this.#at] = low + 1
+    words[this.#at + 1] = high + (low === -1 ? 1 : 0)
   }
 
   #begin(nowMs: number): Delta {

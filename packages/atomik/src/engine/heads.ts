@@ -33,7 +33,7 @@ export class IncarnationHead {
   readonly owner: string
   /** Bounds in ascending order, the last is the head: flat, since one comes with every batch. */
   #count = 0
-  #sequences = new Float64Array(16)
+  #sequences: number[] = []
   /** Two halves each. */
   #labels = new Int32Array(32)
   #salts = new Int32Array(32)
@@ -127,7 +127,7 @@ export class IncarnationHead {
     saltHigh: number,
     refused: ErrorCode | undefined,
   ): void {
-    if (this.#count === this.#sequences.length) this.#grow()
+    if (this.#count === this.#refusals.length) this.#grow()
     const i = this.#count++
     this.#sequences[i] = sequence
     this.#labels[2 * i] = labelLow
@@ -139,13 +139,11 @@ export class IncarnationHead {
   }
 
   #grow(): void {
-    const [sequences, labels] = [new Float64Array(2 * this.#count), new Int32Array(4 * this.#count)]
-    const [salts, refusals] = [new Int32Array(4 * this.#count), new Uint8Array(2 * this.#count)]
-    sequences.set(this.#sequences)
+    const [labels, salts] = [new Int32Array(4 * this.#count), new Int32Array(4 * this.#count)]
+    const refusals = new Uint8Array(2 * this.#count)
     labels.set(this.#labels)
     salts.set(this.#salts)
     refusals.set(this.#refusals)
-    this.#sequences = sequences
     this.#labels = labels
     this.#salts = salts
     this.#refusals = refusals

@@ -31,25 +31,20 @@ export class RowNumbers {
     this.#reference = reference
     this.#rowOf = reference.tables.map(() => [])
     this.#numbers = reference.tables.map(() => new Int32Array(16))
-    this.directory = {
-      rowNumbered: (table, number) => this.#rowOf[table]?.[number] ?? -1,
-      rowNamed: (table, key) => reference.tables[table].find(key),
-      rowCount: table => reference.tables[table].count,
-      knownRows: table => this.#rowOf[table].length,
-      hasLiterals: false,
-      hasNumber: (table, row) => this.#numberOf(table, row) >= 0,
-    }
-    this.unnumbered = {
-      ...this.directory,
-      rowNumbered: () => -1,
-      knownRows: () => 0,
-      hasNumber: () => false,
-    }
-    this.names = {
-      numberOf: (table, row) => this.#numberOf(table, row),
-      keyOf: (table, row) => reference.tables[table].keys[row],
-      knownRows: table => this.#rowOf[table].length,
-    }
+    this.directory = new Directory(reference, this)
+    this.unnumbered = new Unnumbered(reference)
+    this.names = new Names(reference, this)
+  }
+
+  /** The row with this number, or −1. */
+  rowOf(table: number, number: number): number {
+    const rows = this.#rowOf[table]
+    return rows !== undefined && number < rows.length ? rows[number] : -1
+  }
+
+  /** Numbers given so far. */
+  known(table: number): number {
+    return this.#rowOf[table].length
   }
 
   /** Gives a row the next number of its table: as the log does, or as a store remembers it. */
@@ -64,7 +59,7 @@ export class RowNumbers {
   }
 
   /** The number of a row, or −1. */
-  #numberOf(table: number, row: number): number {
+  numberOf(table: number, row: number): number {
     const numbers = this.#numbers[table]
     return row < numbers.length ? numbers[row] - 1 : -1
   }
@@ -91,7 +86,7 @@ export class RowNumbers {
       const { rows, count } = delta.tables[t]
       let literals: number[] | undefined
       for (let slot = 0; slot < count; slot++) {
-        if (this.#numberOf(t, rows[slot]) >= 0 || delta.tables[t].isZero(slot)) continue
+        if (this.numberOf(t, rows[slot]) >= 0 || delta.tables[t].isZero(slot)) continue
         literals ??= []
         literals.push(rows[slot])
       }
@@ -108,5 +103,87 @@ export class RowNumbers {
   /** The addresses that fingerprints and labels know rows by. */
   get addresses(): readonly RowAddresses[] {
     return this.#reference.tables
+  }
+}
+
+class Directory implements RowDirectory {
+  readonly hasLiterals: boolean = false
+  readonly #reference: Reference
+  readonly #numbers: RowNumbers
+
+  constructor(reference: Reference, numbers: RowNumbers) {
+    this.#reference = reference
+    this.#numbers = numbers
+  }
+
+  rowNumbered(table: number, number: number): number {
+    return this.#numbers.rowOf(table, number)
+  }
+
+  rowNamed(table: number, key: string): number {
+    return this.#reference.tables[table].find(key)
+  }
+
+  rowCount(table: number): number {
+    return this.#reference.tables[table].count
+  }
+
+  knownRows(table: number): number {
+    return this.#numbers.known(table)
+  }
+
+  hasNumber(table: number, row: number): boolean {
+    return this.#numbers.numberOf(table, row) >= 0
+  }
+}
+
+class Unnumbered implements RowDirectory {
+  readonly hasLiterals: boolean = false
+  readonly #reference: Reference
+
+  constructor(reference: Reference) {
+    this.#reference = reference
+  }
+
+  rowNumbered(): number {
+    return -1
+  }
+
+  rowNamed(table: number, key: string): number {
+    return this.#reference.tables[table].find(key)
+  }
+
+  rowCount(table: number): number {
+    return this.#reference.tables[table].count
+  }
+
+  knownRows(): number {
+    return 0
+  }
+
+  hasNumber(): boolean {
+    return false
+  }
+}
+
+class Names implements RowNames {
+  readonly #reference: Reference
+  readonly #numbers: RowNumbers
+
+  constructor(reference: Reference, numbers: RowNumbers) {
+    this.#reference = reference
+    this.#numbers = numbers
+  }
+
+  numberOf(table: number, row: number): number {
+    return this.#numbers.numberOf(table, row)
+  }
+
+  keyOf(table: number, row: number): string {
+    return this.#reference.tables[table].keys[row]
+  }
+
+  knownRows(table: number): number {
+    return this.#numbers.known(table)
   }
 }

@@ -25,6 +25,38 @@ export interface CatchUp {
   readonly body: Uint8Array
 }
 
+/** Rows as clients name them: by the numbers that all of them have. */
+export class HubDirectory implements RowDirectory {
+  /** A client never introduces numbers: an unknown one is refused, not taken for a new row. */
+  readonly hasLiterals: boolean = true
+  readonly #reference: Reference
+
+  constructor(reference: Reference) {
+    this.#reference = reference
+  }
+
+  rowNumbered(table: number, number: number): number {
+    return number < this.rowCount(table) ? number : -1
+  }
+
+  rowNamed(table: number, key: string): number {
+    return this.#reference.tables[table]?.find(key) ?? -1
+  }
+
+  /** A client may know tables that are not stored. */
+  rowCount(table: number): number {
+    return table < this.#reference.tables.length ? this.#reference.tables[table].count : 0
+  }
+
+  knownRows(table: number): number {
+    return this.rowCount(table)
+  }
+
+  hasNumber(): boolean {
+    return false
+  }
+}
+
 /** Rows by number, as the hub has them; those from `known` on, by table, are new to the reader. */
 class HubNames implements RowNames {
   readonly known: number[] = []

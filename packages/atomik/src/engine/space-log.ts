@@ -29,13 +29,15 @@ export class SpaceLog {
   #count = 0
   #origin: number
   #authors: string[] = []
-  #to = new Float64Array(64)
+  /** Plain numbers: small integers stay such, which those of a Float64Array do not. */
+  #to: number[] = []
+  #capacity = 64
   /** 0, or 1 + the number of the error. */
   #refused = new Uint8Array(64)
   /** The stamps that bodies are coded against, two halves each. */
   #bases = new Int32Array(128)
   /** Where a body begins; it ends where the next begins. */
-  #starts = new Float64Array(65)
+  #starts = new Int32Array(65)
   #bodies = new Uint8Array(1024)
   /** By log number before it, for the few that have any. */
   readonly #parts = new Map<number, ReadonlyMap<string, Uint8Array | undefined>>()
@@ -70,7 +72,7 @@ export class SpaceLog {
     base: StampMark,
     parts: ReadonlyMap<string, Uint8Array | undefined>,
   ): void {
-    if (this.#from - this.#origin + this.#count === this.#to.length) this.#grow()
+    if (this.#from - this.#origin + this.#count === this.#capacity) this.#grow()
     const at = this.#from - this.#origin + this.#count
     const start = this.#starts[at]
     const end = start + until - from
@@ -139,12 +141,12 @@ export class SpaceLog {
       this.#count--
     }
     // What is forgotten goes once it is more than what is left: each entry moves once on average.
-    if (this.#from - this.#origin > Math.max(64, this.#count)) this.#compact(this.#to.length)
+    if (this.#from - this.#origin > Math.max(64, this.#count)) this.#compact(this.#capacity)
   }
 
   #grow(): void {
     const first = this.#from - this.#origin
-    this.#compact(first > this.#count ? this.#to.length : 2 * this.#to.length)
+    this.#compact(first > this.#count ? this.#capacity : 2 * this.#capacity)
   }
 
   /** Moves what is left to the front, into arrays of this many entries at most. */
@@ -156,9 +158,12 @@ export class SpaceLog {
     const start = this.#starts[first]
     const bodyBytes = this.#starts[first + count] - start
     const last = first + count
-    const [to, starts] = [new Float64Array(entries), new Float64Array(entries + 1)]
+    if (entries === this.#capacity && bodyBytes <= this.#bodies.length) {
+      this.#moveDown(first, start, bodyBytes)
+      return
+    }
+    const starts = new Int32Array(entries + 1)
     const [refused, bases] = [new Uint8Array(entries), new Int32Array(2 * entries)]
-    to.set(this.#to.subarray(first, last))
     bases.set(this.#bases.subarray(2 * first, 2 * last))
     refused.set(this.#refused.subarray(first, last))
     for (let i = 0; i <= count; i++) starts[i] = this.#starts[first + i] - start
@@ -166,10 +171,26 @@ export class SpaceLog {
     bodies.set(this.#bodies.subarray(start, start + bodyBytes))
     this.#authors = this.#authors.slice(first, last)
     this.#bases = bases
-    this.#to = to
+    this.#to = this.#to.slice(first, last)
+    this.#capacity = entries
     this.#refused = refused
     this.#starts = starts
     this.#bodies = bodies
+    this.#origin = this.#from
+  }
+
+  /** The same within the arrays as they are. */
+  #moveDown(first: number, start: number, bodyBytes: number): void {
+    const count = this.#count
+    const [authors, to, starts] = [this.#authors, this.#to, this.#starts]
+    for (let i = 0; i < count; i++) {
+      authors[i] = authors[first + i]
+      to[i] = to[first + i]
+    }
+    for (let i = 0; i <= count; i++) starts[i] = starts[first + i] - start
+    this.#bases.copyWithin(0, 2 * first, 2 * (first + count))
+    this.#refused.copyWithin(0, first, first + count)
+    this.#bodies.copyWithin(0, start, start + bodyBytes)
     this.#origin = this.#from
   }
 }

@@ -29,7 +29,6 @@ import {
   type NamedRow,
   nearestNumber,
   Reader,
-  type RowDirectory,
   type Stamp,
   StampMark,
   stampMsMax,
@@ -50,7 +49,7 @@ import type { IncarnationHead } from './heads.ts'
 import { mixLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
 import { objectionToPages } from './region.ts'
-import { SpaceBodies } from './space-bodies.ts'
+import { HubDirectory, SpaceBodies } from './space-bodies.ts'
 import { HeadTable } from './space-heads.ts'
 import type { SpaceImage } from './space-image.ts'
 import { type Grant, objectionTo } from './space-judge.ts'
@@ -135,6 +134,7 @@ export class Space {
   #whole: View
   #hasRegions: boolean
   readonly #heads: HeadTable
+  readonly #directory: HubDirectory
   readonly #store: SpaceStore
   readonly #epoch: Halves
   readonly #stampBaseMs: number
@@ -185,6 +185,7 @@ export class Space {
     const { layouts } = schema
     this.#decoding = { layouts, decoder: new DeltaDecoder(layouts), into: new Delta(layouts) }
     this.reference = image?.reference ?? new Reference(schema.layouts)
+    this.#directory = new HubDirectory(this.reference)
     this.#heads = new HeadTable(name, image?.heads ?? new Map(), options.recall)
     this.lsn = image?.lsn ?? 0
     this.durableLsn = this.lsn
@@ -725,17 +726,6 @@ export class Space {
       if (isNew && rows === 'own') this.#store.stageOwner(table, row, principal)
     }
     this.reference.accum(delta)
-  }
-
-  readonly #directory: RowDirectory = {
-    // A client may know tables that are not stored.
-    rowNumbered: (table, number) => (number < (this.reference.tables[table]?.count ?? 0) ? number : -1),
-    rowNamed: (table, key) => this.reference.tables[table]?.find(key) ?? -1,
-    rowCount: table => this.reference.tables[table]?.count ?? 0,
-    knownRows: table => this.reference.tables[table]?.count ?? 0,
-    // A client never introduces numbers: an unknown one is refused, not taken for a new row.
-    hasLiterals: true,
-    hasNumber: () => false,
   }
 
   // ── durability and fan-out ──────────────────────────────────────────────────────────────────────────────────────

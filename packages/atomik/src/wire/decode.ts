@@ -85,10 +85,10 @@ export class DeltaDecoder {
   /** One group of one known row. */
   #point(r: Reader, directory: RowDirectory, into: Delta, code: number, start: number): void {
     const full = code % 2
-    const near = ((code - full) / 2) % (nearPlaces + 1)
-    // Without a division a number of 31 bits stays what it is; as a quotient it would be an object.
-    const number =
-      code < 2 ** 31 ? code >> (1 + nearPlacesBits) : Math.floor(code / 2 ** (1 + nearPlacesBits))
+    // Shifts where they reach: a quotient or remainder of fractions is slow, and an object on its way.
+    const isShort = code < 2 ** 31
+    const near = isShort ? (code >> 1) & nearPlaces : Math.floor(code / 2) % (nearPlaces + 1)
+    const number = isShort ? code >> (1 + nearPlacesBits) : Math.floor(code / 2 ** (1 + nearPlacesBits))
     let index = 0
     let word = near + 1
     if (near === nearPlaces) {

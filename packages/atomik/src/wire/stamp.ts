@@ -125,11 +125,32 @@ export function encodeStamp(writer: Writer, low: number, high: number, before: S
   before.high = high
 }
 
+/** A stamp that is near the one before, in the arithmetic of 32 bits: fractions are slow. */
+function decodeNear(reader: Reader, code: number, before: StampMark, start: number): void {
+  const rest = code >>> 1
+  if ((code & 1) === 0) {
+    const count = (before.low & countMax) + ((rest >>> 1) ^ -(rest & 1))
+    if (count < 0 || count > countMax) reader.fail('range', 'a stamp count outside 16 bits', start)
+    before.low = (before.low & ~countMax) | count
+    return
+  }
+  const moved = (rest >>> 1) + 1
+  // Milliseconds of the low half, which may carry into the high one or borrow from it.
+  const low = (before.low >>> 16) + ((moved >>> 1) ^ -(moved & 1))
+  const high = (before.high >>> 0) + (low >> 16)
+  if (high < 0 || high >= 2 ** 32) reader.fail('range', 'a stamp outside 48 bits of milliseconds', start)
+  const count = (rest & 1) === 1 ? 1 + reader.varint(countMax - 1, 'stamp count') : 0
+  before.low = (low << 16) | count
+  before.high = high | 0
+}
+
 /** Leaves the stamp in `reader.low` and `reader.high`; `before` becomes it. */
 export function decodeStamp(reader: Reader, before: StampMark): void {
   const start = reader.position
   const code = reader.varint(4 * (2 * stampMsMax + 1) + 3, 'stamp')
-  if (code % 2 === 0) {
+  if (code < 2 ** 31) {
+    decodeNear(reader, code, before, start)
+  } else if (code % 2 === 0) {
     const count = (before.low & countMax) + unzigzag(code / 2)
     if (count < 0 || count > countMax) reader.fail('range', 'a stamp count outside 16 bits', start)
     before.low = (before.low & ~countMax) | count

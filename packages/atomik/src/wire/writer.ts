@@ -81,14 +81,26 @@ export class Writer {
   }
 
   varint(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, 'a varint is 0 to 2^53 − 1')
     this.#reserve(8)
-    let rest = value
-    while (rest >= 0x80) {
-      this.#bytes[this.length++] = (rest % 0x80) | 0x80
-      rest = rest < 2 ** 31 ? rest >>> 7 : Math.floor(rest / 0x80)
+    const small = value | 0
+    if (small === value && small >= 0) {
+      this.#smallVarint(small)
+      return
     }
-    this.#bytes[this.length++] = rest
+    assert(Number.isSafeInteger(value) && value >= 0, 'a varint is 0 to 2^53 − 1')
+    let rest = value
+    for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) this.#bytes[this.length++] = (rest % 0x80) | 0x80
+    this.#smallVarint(rest)
+  }
+
+  /** In the arithmetic of 32 bits. */
+  #smallVarint(value: number): void {
+    const bytes = this.#bytes
+    let at = this.length
+    let rest = value
+    for (; rest >= 0x80; rest >>>= 7) bytes[at++] = rest | 0x80
+    bytes[at++] = rest
+    this.length = at
   }
 
   u32(value: number): void {
