@@ -279,9 +279,14 @@ export class Outbox {
   makeRoom(nowMs: number, change: Delta): void {
     const bytes = bytesAtMost(change)
     if (bytes > batchBytesMax) {
-      const { keyOf } = this.#numbers.names
+      const { names } = this.#numbers
       this.#body.reset()
-      this.#encoder.encode(this.#body, change, namesByKey(keyOf), noStamp)
+      this.#encoder.encode(
+        this.#body,
+        change,
+        namesByKey((table, row) => names.keyOf(table, row)),
+        noStamp,
+      )
       if (this.#body.length > batchBytesMax)
         throw new AtomikError(
           'oversized',
@@ -486,7 +491,7 @@ export class Outbox {
     // The short form stands for alias 0, and for the next change there: one that is sent again would be taken for another.
     const isShort =
       isOrdered && alias === 0 && to === from + 1 && !batch.saltIsNew && batch.from >= session.reached
-    if (batch.to > session.reached) session.reached = batch.to
+    session.reached = Math.max(session.reached, batch.to)
     if (isShort) {
       beginChange(w, from)
       this.#encoder.encode(w, batch.delta, this.#numbers.names, mark)

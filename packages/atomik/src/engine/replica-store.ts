@@ -369,6 +369,7 @@ export class ReplicaStore implements OutboxJournal {
       }
     | undefined
   readonly #w = new Writer()
+  readonly #byKey = namesByKey((table, row) => this.#reference.tables[table].keys[row])
 
   constructor(image: ReplicaImage, reference: Reference, numbers: RowNumbers) {
     this.#space = image.space
@@ -525,7 +526,7 @@ export class ReplicaStore implements OutboxJournal {
     w.u8(batch.saltIsNew ? 1 : 0)
     w.u64(batch.before.low, batch.before.high)
     w.u64(batch.label.low, batch.label.high)
-    encodeDelta(w, batch.delta, namesByKey(this.#numbers.names.keyOf), noStamp)
+    encodeDelta(w, batch.delta, this.#byKey, noStamp)
     return sealRecord(w, key).put
   }
 
