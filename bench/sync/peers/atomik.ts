@@ -387,8 +387,8 @@ function star(form: Form) {
 }
 
 /**
- * What the hub commits and acknowledges at once: at half a million writes a second, every half millisecond, about as often as a disk
- * syncs. Twice as many batches may be on their way.
+ * What the hub commits and acknowledges at once: at a million writes a second, every half millisecond, about as often as a disk syncs.
+ * On a link that keeps order so many may be on their way.
  */
 const groupBatches = 500
 
