@@ -19,6 +19,7 @@ import {
   Space,
   TouchedRows,
 } from './index.ts'
+import { kept } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import type { SpaceAction } from './space.ts'
 import type { Put } from './storage.ts'
@@ -136,7 +137,7 @@ class World {
 
   #do(actions: readonly ReplicaAction[]): void {
     const connection = this.#connection
-    for (const action of actions) {
+    for (const action of kept(actions)) {
       if (action.type === 'fail') throw action.error
       if (action.type === 'commit') this.#write = { puts: action.puts, at: this.now + this.random.below(30) }
       if (action.type === 'changed')
