@@ -86,6 +86,10 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
 
   writer(): undefined {}
 
+  wrote(): boolean {
+    return false
+  }
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

@@ -213,6 +213,13 @@ export class Client<T extends TablesOf> implements RegionHost {
     return this.#member === undefined ? writerOf(this.replica.incarnation) : undefined
   }
 
+  wrote({ low, high }: Halves): boolean {
+    return this.replica.incarnations.some(id => {
+      const writer = writerOf(id)
+      return writer.low === low && writer.high === high
+    })
+  }
+
   get untold(): readonly RowRef[] {
     return this.#touched.rows
   }

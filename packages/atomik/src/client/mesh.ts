@@ -159,6 +159,10 @@ class MeshClient<T extends TablesOf> implements RegionHost {
 
   writer(): undefined {}
 
+  wrote(): boolean {
+    return false
+  }
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

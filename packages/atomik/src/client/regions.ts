@@ -24,11 +24,15 @@ export interface Region {
   /** Bytes. */
   readonly length: number
   readonly pageBytes: number
-  /** Who may write it: this client, somebody else, or nobody until a claim. */
+  /**
+   * Who may write it: this client, somebody else, or nobody until a claim, which is also what it says of a region that this client wrote before
+   * it was closed.
+   */
   readonly writer: 'us' | 'others' | 'nobody'
   /**
    * Becomes its writer, and resolves when the hub has confirmed it: from then on we have all that was written before. A new
-   * region may be written at once. The right is that of this connection's incarnation, so it does not outlive the program.
+   * region may be written at once. The right is that of an incarnation, so it ends with the program, and where a copy of this client shows
+   * itself: claim again. With a `storage`, what was patched before still counts, and the region is still ours to claim without force.
    * @param options.force take it from somebody else, whose later patches the hub will refuse
    * @throws AtomikError `owner` when somebody else has it, or was faster; `readonly` on a branch and in tabs that share a space
    */
@@ -69,6 +73,8 @@ export interface RegionTable {
 export interface RegionHost extends Host {
   /** Who we are to a region; undefined where regions cannot be written. */
   writer(): Halves | undefined
+  /** True when this is who we were to a region in an earlier opening. */
+  wrote(writer: Halves): boolean
   synced(): Promise<void>
   /** Rows that have changed and nobody was told yet. */
   readonly untold: readonly RowRef[]
@@ -104,7 +110,8 @@ class PagedRegion implements Region {
     const [low, high] = words.subarray(2 * regionWords.writer + 2)
     if ((low | high) === 0) return 'nobody'
     const us = this.#host.writer()
-    return low === us?.low && high === us.high ? 'us' : 'others'
+    if (low === us?.low && high === us.high) return 'us'
+    return this.#host.wrote({ low, high }) ? 'nobody' : 'others'
   }
 
   async claim(options: { readonly force?: boolean } = {}): Promise<void> {
