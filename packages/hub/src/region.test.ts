@@ -272,6 +272,42 @@ it('is written on after a restart: what was patched before counts, and its write
   await other.close()
 })
 
+it('that was begun without a hub is refused as a whole when somebody else has it, whatever was patched since', async () => {
+  const open = await hubAt()
+  const other = await open(keptIn().storage)
+  await other.files.region('log').claim()
+  other.files.region('log').patch(0, Uint8Array.of(1, 2, 3, 4))
+  await other.synced()
+  const mine = keptIn()
+  const offline = await open(mine.storage, 1)
+  const claimed = offline.files
+    .region('log')
+    .claim()
+    .catch(() => {})
+  // Each in a batch of its own, as saving seals them.
+  await offline.saved()
+  offline.files.region('log').patch(0, Uint8Array.of(9))
+  await offline.saved()
+  offline.files.region('log').patch(2, Uint8Array.of(9))
+  await offline.saved()
+  await offline.close()
+  await claimed
+  const back = await open(mine.storage)
+  const refused: string[] = []
+  back.on('refused', ({ code }) => refused.push(code))
+  await back.synced()
+  await until(() => [...back.files.region('log').read()].join() === '1,2,3,4')
+  expect([...other.files.region('log').read()]).toEqual([1, 2, 3, 4])
+  expect(other.files.region('log').writer).toBe('us')
+  expect(new Set(refused)).toEqual(new Set(['owner']))
+  await back.files.region('log').claim({ force: true })
+  back.files.region('log').patch(1, Uint8Array.of(7))
+  await back.synced()
+  await until(() => [...other.files.region('log').read()].join() === '1,7,3,4')
+  await back.close()
+  await other.close()
+})
+
 it('keeps the bytes of one writer when a store with patches in it was copied, and tells the other', async () => {
   const original = keptIn()
   const open = await hubAt()

@@ -90,6 +90,8 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
     return false
   }
 
+  readonly hasEarlierPending = false
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

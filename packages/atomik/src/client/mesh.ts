@@ -163,6 +163,8 @@ class MeshClient<T extends TablesOf> implements RegionHost {
     return false
   }
 
+  readonly hasEarlierPending = false
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

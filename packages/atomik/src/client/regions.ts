@@ -3,6 +3,9 @@
  * time; the hub refuses what others write there, and they are told as of any refusal.
  */
 import {
+  isNewRegion,
+  mayPatch,
+  nameWriter,
   PageDigests,
   pageKey,
   parsePageKey,
@@ -75,6 +78,8 @@ export interface RegionHost extends Host {
   writer(): Halves | undefined
   /** True when this is who we were to a region in an earlier opening. */
   wrote(writer: Halves): boolean
+  /** Own changes of an earlier incarnation wait. */
+  readonly hasEarlierPending: boolean
   synced(): Promise<void>
   /** Rows that have changed and nobody was told yet. */
   readonly untold: readonly RowRef[]
@@ -122,6 +127,11 @@ class PagedRegion implements Region {
       throw new AtomikError('owner', `region ${this.name} is written by somebody else`)
     if (writer !== 'us') this.#name(us)
     await this.#host.synced()
+    // Refused when we took it for new and it was not: now we know.
+    if (options.force === true && !this.#isOurs()) {
+      this.#name(us)
+      await this.#host.synced()
+    }
     if (!this.#isOurs()) throw new AtomikError('owner', `region ${this.name} was claimed by somebody else`)
   }
 
@@ -130,11 +140,20 @@ class PagedRegion implements Region {
     return this.#name({ low: 0, high: 0 })
   }
 
-  #name({ low, high }: Halves): number {
+  #name(writer: Halves): number {
     const head = this.#row(0)
-    return this.#host.edit(this.#table, head, edit =>
-      edit.write(this.#table, head, regionWords.writer, Int32Array.of(low, high)),
-    )
+    return this.#host.edit(this.#table, head, edit => {
+      const shown = this.#words
+      this.#host.replica.readRow(this.#table, head, shown)
+      const isNew = isNewRegion(shown, this.#confirmed(head), this.#host.hasEarlierPending)
+      nameWriter(edit, this.#table, head, isNew, writer)
+    })
+  }
+
+  /** The reference's words of a row. */
+  #confirmed(row: number): Int32Array {
+    const { words, layout } = this.#host.replica.reference.tables[this.#table]
+    return words.subarray(2 * row * layout.words, 2 * (row + 1) * layout.words)
   }
 
   patch(offset: number, bytes: Uint8Array): number {
@@ -266,12 +285,9 @@ class PagedRegion implements Region {
 
   /** True when what we write now will be taken: the hub knows us as the writer, or never knew one. */
   #isOurs(): boolean {
-    if (this.writer !== 'us') return false
-    const { words, layout } = this.#host.replica.reference.tables[this.#table]
-    const at = 2 * (this.#row(0) * layout.words + regionWords.writer)
-    if ((words[at] | words[at + 1]) === 0) return true
     const us = this.#host.writer()
-    return words[at + 2] === us?.low && words[at + 3] === us.high
+    const shown = this.#load(0)
+    return us !== undefined && shown !== undefined && mayPatch(shown, this.#confirmed(this.#row(0)), us)
   }
 
   #requireWritable(): Halves {

@@ -314,6 +314,11 @@ export class Replica {
     return this.#incarnations
   }
 
+  /** Own changes wait that were made, or are issued again, under another incarnation than the present one. */
+  get hasEarlierPending(): boolean {
+    return this.#outbox.hasEarlier
+  }
+
   get isLive(): boolean {
     return this.#link === 'live'
   }
