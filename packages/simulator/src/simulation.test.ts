@@ -50,7 +50,6 @@ describe('a simulation', () => {
       'replica crash after sync',
       'lost writes',
       'torn writes',
-      'lost writes of a replica',
       'torn writes of a replica',
       'disk full',
       'disk full of a replica',
@@ -73,6 +72,7 @@ describe('a simulation', () => {
     const plan: Plan = {
       seed: 168,
       durable: [true, true],
+      ordered: [false, false, false, false, false],
       unsentBatchesMax: 1024,
       healAtMs: 6321,
       logBytesMax: 2000,

@@ -11,7 +11,8 @@ import type { SpaceAction } from './space.ts'
 
 const schema = new Schema({ cells: table({ name: register.u32() }) })
 const registers = 1000
-const [few, many] = [10_000, process.env.ATOMIK_SHORT === undefined ? 1_000_000 : 100_000]
+const { ATOMIK_SHORT: isShort } = process.env
+const [few, many] = [10_000, isShort === undefined ? 1_000_000 : 100_000]
 /** Rows are 'R' in a replica's store, 'r' in a hub's. */
 const isRow = (key: string) => key[2] === 'R' || key[2] === 'r'
 const nameOf = (key: Uint8Array) => Buffer.from(key).toString('latin1')
