@@ -12,6 +12,7 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessibilityDefects } from './browser.ts'
 
 const { ATOMIK_REQUIRE_BROWSER, CHROMIUM = '/usr/bin/chromium', MEASURE, UPDATE_SCREENSHOTS } = process.env
 const canRun = existsSync(CHROMIUM) || ATOMIK_REQUIRE_BROWSER === '1'
@@ -163,6 +164,15 @@ describe.skipIf(!canRun)('the live page', { timeout: 2 * patienceMs }, () => {
     await page.keyboard.press('Escape')
     await eventually(() => page.locator('.tip').count()).toBe(0)
   })
+
+  it.each(['light', 'dark'] as const)(
+    'has no accessibility defect that axe finds, in %s, while it runs',
+    async colorScheme => {
+      await page.emulateMedia({ colorScheme })
+      expect(await accessibilityDefects(page)).toEqual([])
+      await page.emulateMedia({ colorScheme: 'light' })
+    },
+  )
 
   it('ends with the verdict, every replica and the page itself at one version', async () => {
     await eventually(() => textOf(page, 'phase')).toBe('Agreed')

@@ -9,6 +9,9 @@ export type { MeshNews, MeshOptions, MeshStats } from './mesh-state.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
+  isNewRegion,
+  mayPatch,
+  nameWriter,
   objectionToPages,
   PageDigests,
   pageKey,

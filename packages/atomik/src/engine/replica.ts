@@ -41,6 +41,7 @@ import {
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { formatIncarnation } from './label.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
 import type { ReplicaImage, ReplicaStore } from './replica-store.ts'
@@ -180,6 +181,7 @@ export class Replica {
   /** What all timers here are held against; only stamps take the time of day. */
   readonly #steady = new SteadyClock()
   readonly #store: ReplicaStore | undefined
+  #incarnations: readonly Uint8Array[]
   /** Own changes up to here are in the store; those the write under way will bring; when the last write began. */
   #saved = 0
   #savingTo = 0
@@ -229,6 +231,7 @@ export class Replica {
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
     this.#undo = new UndoLog(options.undoDepth ?? 1000)
     this.#store = options.image && this.#restore(options.image)
+    this.#incarnations = [...(options.image?.incarnations ?? []), this.incarnation]
   }
 
   /** Begins where a store stands. */
@@ -304,6 +307,16 @@ export class Replica {
   /** What this opening writes under: 16 bytes, drawn again after a fork. */
   get incarnation(): Uint8Array {
     return this.#outbox.incarnation
+  }
+
+  /** The same, and before it those of earlier openings with this store that no copy is known to go on under. */
+  get incarnations(): readonly Uint8Array[] {
+    return this.#incarnations
+  }
+
+  /** Own changes wait that were made, or are issued again, under another incarnation than the present one. */
+  get hasEarlierPending(): boolean {
+    return this.#outbox.hasEarlier
   }
 
   get isLive(): boolean {
@@ -527,7 +540,13 @@ export class Replica {
     const { lastChange } = this.#outbox
     actions.push({
       type: 'commit',
-      puts: store.write({ lsn, epoch, lastChange, clock: this.#editor.stamp }),
+      puts: store.write({
+        lsn,
+        epoch,
+        lastChange,
+        clock: this.#editor.stamp,
+        incarnations: this.#incarnations,
+      }),
     })
   }
 
@@ -951,6 +970,10 @@ export class Replica {
     const incarnation = this.#outbox.rotate(alias)
     if (incarnation === undefined) return
     this.stats.forks++
+    // Somebody may go on under it: it is ours no more.
+    const ended = formatIncarnation(incarnation)
+    const others = this.#incarnations.filter(id => id !== this.incarnation && formatIncarnation(id) !== ended)
+    this.#incarnations = [...others, this.incarnation]
     actions.push({ type: 'forked', incarnation })
   }
 }

@@ -139,7 +139,8 @@ export class ClusterPainter {
     const behind = Math.max(0, hub.lsn - replica.lsn)
     const isEqual = replica.digest === hub.digest && !replica.down
     c.beginPath()
-    c.arc(x, y, radius, 0, 2 * Math.PI)
+    if (replica.durable) c.roundRect(x - radius, y - radius, 2 * radius, 2 * radius, radius / 3)
+    else c.arc(x, y, radius, 0, 2 * Math.PI)
     c.fillStyle = this.#color('--card')
     c.fill()
     if (!replica.down) {

@@ -245,6 +245,14 @@ function Legend() {
         <i class="key" style={{ background: 'var(--good)', borderRadius: '50%' }} />
         equal with the hub
       </li>
+      <li>
+        <i class="key" style={{ border: '1.5px solid var(--quiet)', borderRadius: '50%' }} />
+        replica in memory
+      </li>
+      <li>
+        <i class="key" style={{ border: '1.5px solid var(--quiet)' }} />
+        replica with a disk
+      </li>
     </ul>
   )
 }

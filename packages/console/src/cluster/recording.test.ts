@@ -100,6 +100,24 @@ describe('a recorded cluster', () => {
     )
   }, 120_000)
 
+  it('lets a replica with a disk go on where it stood, and one in memory begin anew', () => {
+    const crashed = (node: number) => {
+      const partition: Fault = { atMs: 4500, target: 'replica', node, kind: 'partition' }
+      const crash: Fault = { atMs: 5000, target: 'replica', node, kind: 'crash' }
+      const scenario = { ...initialScenario, replicas: small, weather: 'calm' as const }
+      const recording = new Recording([partition, crash].reduce(withFault, scenario))
+      recording.runTo(6600)
+      const [before, down, after] = [4950, 5500, 6500].map(atMs => recording.momentAt(atMs).replicas[node])
+      expect(before).toMatchObject({ blocked: true, down: false, durable: node % 2 === 1 })
+      expect(down).toMatchObject({ down: true })
+      expect(after).toMatchObject({ blocked: true, down: false, live: false })
+      expect(before.lsn).toBeGreaterThan(50)
+      return { before: before.lsn, after: after.lsn }
+    }
+    for (const node of [1, 3]) expect(crashed(node).after).toBe(crashed(node).before)
+    for (const node of [0, 2]) expect(crashed(node).after).toBe(0)
+  })
+
   it('shows the same again, in however many pieces it was computed', () => {
     fc.assert(
       fc.property(scenarios, fc.integer({ min: 1000, max: 8000 }), (scenario, atMs) => {

@@ -12,6 +12,8 @@ const sliceMs = 250
 
 export interface Standing {
   readonly name: string
+  /** It keeps itself on a disk, which outlives its crashes. */
+  readonly durable: boolean
   readonly down: boolean
   readonly connected: boolean
   readonly live: boolean
@@ -181,10 +183,11 @@ export class Recording {
         lsn: hub.space?.lsn ?? hub.syncedLsn,
         digest: hub.space === undefined ? '' : hexOf(hub.space.reference.fingerprint),
       },
-      replicas: replicas.map(({ index, name, isDown, connection, replica }) => {
+      replicas: replicas.map(({ index, name, disk, isDown, connection, replica }) => {
         const { drop, repeat, delayMs } = network.weather[index]
         return {
           name,
+          durable: disk !== undefined,
           down: isDown,
           connected: connection !== undefined,
           live: connection !== undefined && replica.isLive,

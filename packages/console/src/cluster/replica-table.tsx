@@ -34,7 +34,7 @@ export function ReplicaTable({ moment, picked, onPick }: ReplicaTableProps) {
         <table data-testid="standings">
           <thead>
             <tr>
-              {['Machine', 'Version', 'Behind', 'Pending', 'Digest', 'State'].map(title => (
+              {['Machine', 'Version', 'Behind', 'Pending', 'Digest', 'State', 'Kept in'].map(title => (
                 <th key={title} scope="col">
                   {title}
                 </th>
@@ -44,6 +44,7 @@ export function ReplicaTable({ moment, picked, onPick }: ReplicaTableProps) {
           <tbody>
             <Row
               name="hub"
+              memory="disk"
               lsn={hub.lsn}
               behind=""
               pending=""
@@ -56,6 +57,7 @@ export function ReplicaTable({ moment, picked, onPick }: ReplicaTableProps) {
               <Row
                 key={replica.name}
                 name={replica.name}
+                memory={replica.durable ? 'disk' : 'memory'}
                 lsn={replica.lsn}
                 behind={count(Math.max(0, hub.lsn - replica.lsn))}
                 pending={count(replica.pending)}
@@ -74,6 +76,8 @@ export function ReplicaTable({ moment, picked, onPick }: ReplicaTableProps) {
 
 interface RowProps {
   readonly name: string
+  /** Where it keeps itself. */
+  readonly memory: 'disk' | 'memory'
   readonly lsn: number
   readonly behind: string
   readonly pending: string
@@ -83,7 +87,7 @@ interface RowProps {
   readonly onPick: () => void
 }
 
-function Row({ name, lsn, behind, pending, digest, state, isPicked, onPick }: RowProps) {
+function Row({ name, memory, lsn, behind, pending, digest, state, isPicked, onPick }: RowProps) {
   const isWell = /^(live|up)/.test(state)
   return (
     <tr data-testid={`standing-${name}`} class={isPicked ? 'picked' : undefined}>
@@ -100,6 +104,7 @@ function Row({ name, lsn, behind, pending, digest, state, isPicked, onPick }: Ro
         <code>{digest.slice(0, 8)}</code>
       </td>
       <td class={isWell ? undefined : 'unwell'}>{state}</td>
+      <td>{memory}</td>
     </tr>
   )
 }

@@ -32,7 +32,7 @@ export const hubFaults = {
   ahead: 'Clock +20 min',
   behind: 'Clock −20 min',
 } as const
-/** Faults that hit every second replica at once. */
+/** Faults that hit all replicas at once, or the first half of them. */
 export const wideFaults = { partition: 'Split in half 3 s', storm: 'Storm everywhere 3 s' } as const
 
 export type ReplicaFault = keyof typeof replicaFaults
@@ -83,8 +83,10 @@ export function planOf({ seed, replicas, weather, faults }: Scenario): Plan {
   for (const fault of faults) items.push(...itemsOf(fault, replicas, conditions))
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
-  const durable = Array.from({ length: replicas }, () => false)
-  return { seed, durable, ordered: durable, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
+  // Both kinds of client beside each other: what a crash costs depends on it.
+  const durable = Array.from({ length: replicas }, (_, node) => node % 2 === 1)
+  const ordered = durable.map(() => false)
+  return { seed, durable, ordered, unsentBatchesMax: 1024, healAtMs, logBytesMax: 2000, items }
 }
 
 function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[WeatherName]): Iterable<PlanItem> {
@@ -103,7 +105,7 @@ function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[Weath
   const nodes =
     fault.target === 'replica'
       ? [fault.node]
-      : Array.from({ length: replicas }, (_, i) => i).filter(i => fault.kind === 'storm' || i % 2 === 1)
+      : Array.from({ length: replicas }, (_, i) => i).filter(i => fault.kind === 'storm' || 2 * i < replicas)
   for (const node of nodes)
     switch (fault.kind) {
       case 'cut':

@@ -116,6 +116,11 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
     fleet.close()
     await writer.getByRole('button', { name: 'Undo' }).click()
     await eventually(() => text(reader, 'pump-1', 'hits')).toBe('11')
+    await writer.getByRole('button', { name: 'Redo' }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('12')
+    await writer.getByRole('button', { name: 'Undo' }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('11')
+    expect(await reader.getByRole('button', { name: 'Redo' }).isDisabled()).toBe(true)
   })
 
   it('refuses what does not fit, and says so', async () => {
