@@ -127,7 +127,7 @@ export const bugs: readonly Bug[] = [
         replace: 'if (image.hasGrown && sessions === image.names) {',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 1500,
   },
   {
     name: 'ack-before-sync',
@@ -368,7 +368,7 @@ export const bugs: readonly Bug[] = [
         replace: 'this.#passedMs += nowMs - (this.#lastMs ?? nowMs)',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 1500,
   },
   {
     name: 'fork-on-one-connection',
@@ -465,17 +465,5 @@ export const bugs: readonly Bug[] = [
       },
     ],
     seedsMax: 400,
-  },
-  {
-    name: 'region-over-pending',
-    what: 'a region is taken for new while patches of an earlier incarnation wait, which will be refused',
-    edits: [
-      {
-        file: 'engine/region.ts',
-        find: 'return !hasEarlierPending && isUnnamed',
-        replace: 'return isUnnamed',
-      },
-    ],
-    seedsMax: 1000,
   },
 ]
