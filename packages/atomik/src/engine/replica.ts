@@ -633,8 +633,15 @@ export class Replica {
     actions.push({ type: 'send', bytes: w.finish() })
   }
 
-  /** Asks for the log from where we stand, at most four times while it is quiet. */
+  /**
+   * The log does not go on where we stand: asks for it from here, at most four times while it is quiet. On a link that keeps order nothing is
+   * missing that was sent, so the two ends have counted differently, and a new connection begins from what we declare.
+   */
   #report(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#isOrdered) {
+      this.#leave(actions)
+      return
+    }
     if (nowMs - this.#needAtMs < this.#quietMs / 4) return
     this.#needAtMs = nowMs
     const w = this.#writer
@@ -925,7 +932,8 @@ export class Replica {
     for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
     this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
-      this.#report(nowMs, actions)
+      // Where order is kept it is not lost but on its way, behind the proof of own entries.
+      if (!this.#isOrdered) this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
       const { low, high } = this.reference.fingerprint
       if (frame.digest.low === low && frame.digest.high === high) return
