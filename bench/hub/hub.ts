@@ -57,7 +57,9 @@ async function measure(job: Omit<Job, 'port'>) {
   const options = { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[] }
   const server = fork(join(here, 'server.js'), [job.system], options)
   let load: ChildProcess | undefined
+  let isLate = false
   const timer = setTimeout(() => {
+    isLate = true
     load?.kill('SIGKILL')
     server.kill('SIGKILL')
   }, timeoutMs)
@@ -70,6 +72,8 @@ async function measure(job: Omit<Job, 'port'>) {
     const report = await next<Report>(load)
     const after = await usage(server)
     return { report, cpuMs: after.cpuMs - before.cpuMs, rssMiB: after.rssMiB }
+  } catch (error) {
+    throw isLate ? new Error(`a round did not end within ${timeoutMs / 1000} s`, { cause: error }) : error
   } finally {
     clearTimeout(timer)
     load?.kill('SIGKILL')
@@ -84,8 +88,8 @@ const percentile = (sorted: readonly number[], share: number) =>
 export const section: Section = {
   title: 'clients and changes through a server',
   async run({ quick, rounds, say }) {
-    const failures = new Map<string, string>()
     const collect = async (job: Omit<Job, 'port' | 'system'>) => {
+      const failures = new Map<string, string>()
       const values = systems.map(() => new Map<string, number[]>())
       for (let round = 0; round < Math.min(rounds, 3); round++)
         for (const index of orderOf(systems.length, round)) {
@@ -111,7 +115,7 @@ export const section: Section = {
           }
           say(`hub, ${job.rate === 0 ? 'flood' : 'paced'}, ${name}: done`)
         }
-      return values
+      return { values, failures }
     }
     const flood = { clients: quick ? 4 : 50, writers: 4, changes: quick ? 400 : 8000, rate: 0 }
     const paced = { clients: quick ? 4 : 50, writers: 4, changes: quick ? 80 : 1000, rate: 200 }
@@ -120,7 +124,13 @@ export const section: Section = {
       id: string,
       title: string,
       method: string,
-      values: readonly Map<string, number[]>[],
+      {
+        values,
+        failures,
+      }: {
+        readonly values: readonly Map<string, number[]>[]
+        readonly failures: ReadonlyMap<string, string>
+      },
       columns: readonly { key: string; name: string; unit: string; better: 'higher' | 'lower' }[],
     ) => {
       const rows = systems.map(({ name, note }, index): Row => {

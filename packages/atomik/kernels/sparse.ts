@@ -98,49 +98,16 @@ export function putVarint(at: usize, value: u32): usize {
   return at + 1
 }
 
-/** Changed words in a page of 512 above which the next is looked at without guessing. */
-const denseMin: usize = 1
-
 /** Writes the indexes of all words that are not zero as 16 bits each. @returns how many */
 function collect(at: usize, words: u32, indexes: usize): u32 {
+  if (ASC_FEATURE_SIMD && words === partWords) return collectStreams(at, indexes)
   let to = indexes
   let i: u32 = 0
   if (ASC_FEATURE_SIMD) {
     const unrolled = words & ~31
-    let isDense = false
-    while (i < unrolled) {
-      // Brings the translation of a page two pages before it is needed.
-      if (i + 1536 <= words) load<u8>(at, 8192)
-      const pageEnd = min<u32>(i + 512, unrolled)
-      const before = to
-      // Where many words have changed nobody can guess which: one of sixteen is written without a branch, and counted if it is there.
-      if (isDense)
-        while (i < pageEnd) {
-          let changed = changedOf16(at)
-          store<u16>(to, i + ctz<u32>(changed))
-          to += (<usize>(changed !== 0)) << 1
-          changed &= changed - 1
-          while (changed !== 0) {
-            store<u16>(to, i + ctz<u32>(changed))
-            to += 2
-            changed &= changed - 1
-          }
-          at += 128
-          i += 16
-        }
-      while (i < pageEnd) {
-        if (v128.any_true(v128.or(any8(at), any8(at + 128)))) {
-          let changed = changedOf16(at) | (changedOf16(at + 128) << 16)
-          do {
-            store<u16>(to, i + ctz<u32>(changed))
-            to += 2
-            changed &= changed - 1
-          } while (changed !== 0)
-        }
-        at += 256
-        i += 32
-      }
-      isDense = to - before > 2 * denseMin
+    for (; i < unrolled; i += 32) {
+      if (any32(at)) to = put32(at, i, to)
+      at += 256
     }
   } else {
     const unrolled = words & ~3
@@ -164,6 +131,49 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
     i++
   }
   return <u32>((to - indexes) >> 1)
+}
+
+/** Words of a quarter of a part, and the bytes that their indexes may take. */
+const quarterWords: u32 = partWords / 4
+const quarterBytes: usize = 2 * quarterWords
+
+/** A whole part as four ranges side by side, as in fold: more of the memory's answers are awaited at a time. */
+function collectStreams(at: usize, indexes: usize): u32 {
+  let a = indexes
+  let b = a + quarterBytes
+  let c = b + quarterBytes
+  let d = c + quarterBytes
+  for (let i: u32 = 0; i < quarterWords; i += 32) {
+    if (any32(at)) a = put32(at, i, a)
+    if (any32(at + 8 * quarterWords)) b = put32(at + 8 * quarterWords, i + quarterWords, b)
+    if (any32(at + 16 * quarterWords)) c = put32(at + 16 * quarterWords, i + 2 * quarterWords, c)
+    if (any32(at + 24 * quarterWords)) d = put32(at + 24 * quarterWords, i + 3 * quarterWords, d)
+    at += 256
+  }
+  // Each quarter's indexes to the end of those before it.
+  const ofB = b - (indexes + quarterBytes)
+  const ofC = c - (indexes + 2 * quarterBytes)
+  const ofD = d - (indexes + 3 * quarterBytes)
+  memory.copy(a, indexes + quarterBytes, ofB)
+  memory.copy(a + ofB, indexes + 2 * quarterBytes, ofC)
+  memory.copy(a + ofB + ofC, indexes + 3 * quarterBytes, ofD)
+  return <u32>((a + ofB + ofC + ofD - indexes) >> 1)
+}
+
+/** Whether any of 32 words is not zero. */
+function any32(at: usize): bool {
+  return v128.any_true(v128.or(any8(at), any8(at + 128)))
+}
+
+/** The indexes of those of 32 words that are not zero, at least one; the first word has index `i`. @returns where they end */
+function put32(at: usize, i: u32, to: usize): usize {
+  let changed = changedOf16(at) | (changedOf16(at + 128) << 16)
+  do {
+    store<u16>(to, i + ctz<u32>(changed))
+    to += 2
+    changed &= changed - 1
+  } while (changed !== 0)
+  return to
 }
 
 /** The OR of 128 bytes. */

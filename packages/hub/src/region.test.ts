@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { connect, counter, limits, region, table } from 'atomik'
-import { WebSocketTransport } from 'atomik/adapters'
-import { SeededRandom } from 'atomik/engine'
+import { keepIn, MemoryStorage, WebSocketTransport } from 'atomik/adapters'
+import { type Entry, SeededRandom, type SpaceStorage } from 'atomik/engine'
 import { openMesh } from 'atomik/mesh'
 import { afterEach, expect, it } from 'vitest'
 import { Hub } from './hub.ts'
@@ -209,6 +209,134 @@ it('comes and goes by name, and refuses what it cannot hold', async () => {
   file.patch(0, new Uint8Array(randomBytes(limits.patchBytesMax)))
   await a.synced()
   expect(a.status().pending).toBe(0)
+})
+
+/** A storage in memory, and the way to copy what it holds as a backup does. */
+function keptIn(from: Iterable<Entry> = []) {
+  const memory = new MemoryStorage()
+  const filled = memory.write([...from].map(({ key, value }) => ({ key: key.slice(), value: value.slice() })))
+  return {
+    // The memory goes on when the space is closed.
+    storage: keepIn(async () => {
+      await filled
+      return {
+        range: prefix => memory.range(prefix),
+        write: puts => memory.write(puts),
+        close: async () => {},
+      }
+    }),
+    copy: () => [...memory.range(new Uint8Array(0))],
+  }
+}
+async function hubAt() {
+  const hub = await Hub.start({ port: 0 })
+  running.push(hub)
+  return (storage: SpaceStorage, port = hub.port) =>
+    connect(`ws://127.0.0.1:${port}/files`, { tables, storage, timeoutMs: 3000 })
+}
+
+it('is written on after a restart: what was patched before counts, and its writer claims it again without force', async () => {
+  const { storage } = keptIn()
+  const open = await hubAt()
+  const first = await open(storage)
+  await first.files.region('log').claim()
+  first.files.region('log').patch(0, Uint8Array.of(1, 2, 3))
+  await first.synced()
+  await first.close()
+  // Without a hub it is still the writer of nothing new, but the region is there.
+  const offline = await open(storage, 1)
+  expect([...offline.files.region('log').read()]).toEqual([1, 2, 3])
+  expect(offline.files.region('log').writer).toBe('nobody')
+  expect(() => offline.files.region('log').patch(0, Uint8Array.of(9))).toThrow(owner)
+  await offline.close()
+  const second = await open(storage)
+  const log = second.files.region('log')
+  await log.claim()
+  expect(log.writer).toBe('us')
+  log.patch(2, Uint8Array.of(4, 5))
+  await second.saved()
+  // Closed before the hub has answered, perhaps: the patch is in the store, under the incarnation that is the writer.
+  await second.close()
+  const third = await open(storage)
+  await third.synced()
+  await third.files.region('log').claim()
+  third.files.region('log').patch(5, Uint8Array.of(6))
+  await third.synced()
+  expect([...third.files.region('log').read()]).toEqual([1, 2, 4, 5, 0, 6])
+  const other = await open(keptIn().storage)
+  expect([...other.files.region('log').read()]).toEqual([1, 2, 4, 5, 0, 6])
+  // To others it is somebody else's, as ever.
+  expect(other.files.region('log').writer).toBe('others')
+  await expect(other.files.region('log').claim()).rejects.toEqual(owner)
+  await third.close()
+  await other.close()
+})
+
+it('that was begun without a hub is refused as a whole when somebody else has it, whatever was patched since', async () => {
+  const open = await hubAt()
+  const other = await open(keptIn().storage)
+  await other.files.region('log').claim()
+  other.files.region('log').patch(0, Uint8Array.of(1, 2, 3, 4))
+  await other.synced()
+  const mine = keptIn()
+  const offline = await open(mine.storage, 1)
+  const claimed = offline.files
+    .region('log')
+    .claim()
+    .catch(() => {})
+  // Each in a batch of its own, as saving seals them.
+  await offline.saved()
+  offline.files.region('log').patch(0, Uint8Array.of(9))
+  await offline.saved()
+  offline.files.region('log').patch(2, Uint8Array.of(9))
+  await offline.saved()
+  await offline.close()
+  await claimed
+  const back = await open(mine.storage)
+  const refused: string[] = []
+  back.on('refused', ({ code }) => refused.push(code))
+  await back.synced()
+  await until(() => [...back.files.region('log').read()].join() === '1,2,3,4')
+  expect([...other.files.region('log').read()]).toEqual([1, 2, 3, 4])
+  expect(other.files.region('log').writer).toBe('us')
+  expect(new Set(refused)).toEqual(new Set(['owner']))
+  await back.files.region('log').claim({ force: true })
+  back.files.region('log').patch(1, Uint8Array.of(7))
+  await back.synced()
+  await until(() => [...other.files.region('log').read()].join() === '1,7,3,4')
+  await back.close()
+  await other.close()
+})
+
+it('keeps the bytes of one writer when a store with patches in it was copied, and tells the other', async () => {
+  const original = keptIn()
+  const open = await hubAt()
+  const first = await open(original.storage)
+  await first.files.region('log').claim()
+  first.files.region('log').patch(0, Uint8Array.of(1, 1, 1, 1))
+  await first.synced()
+  await first.saved()
+  const copy = keptIn(original.copy())
+  await first.close()
+  const [a, b] = await Promise.all([open(original.storage), open(copy.storage)])
+  const refused: string[] = []
+  for (const space of [a, b]) space.on('refused', ({ code }) => refused.push(code))
+  await a.files.region('log').claim()
+  a.files.region('log').patch(1, Uint8Array.of(2, 2))
+  await a.synced()
+  await until(() => b.files.region('log').read()[1] === 2)
+  // Not the copy's any more: it must take it by force, and then the other's patches are refused.
+  expect(b.files.region('log').writer).toBe('others')
+  await expect(b.files.region('log').claim()).rejects.toEqual(owner)
+  await b.files.region('log').claim({ force: true })
+  b.files.region('log').patch(0, Uint8Array.of(3))
+  await b.synced()
+  await until(() => a.files.region('log').read()[0] === 3)
+  expect(() => a.files.region('log').patch(0, Uint8Array.of(9))).toThrow(owner)
+  for (const space of [a, b]) expect([...space.files.region('log').read()]).toEqual([3, 2, 2, 1])
+  expect(refused).toEqual([])
+  await a.close()
+  await b.close()
 })
 
 it('shows through a branch and is not written there; a mesh has none', async () => {

@@ -7,7 +7,17 @@
  * only holder died before it heard, or the hub's disk was set back behind it: then it may count or not, but never twice.
  */
 
-import { cellsTable, digitsPerCounter, digitsPerRow, ledgerTable, readDigit, words } from './schema.ts'
+import { pageKey, regionWords } from 'atomik/engine'
+import {
+  cellsTable,
+  digitsPerCounter,
+  digitsPerRow,
+  filesTable,
+  ledgerTable,
+  readDigit,
+  slotsPerPage,
+  words,
+} from './schema.ts'
 import { FailureError } from './verdict.ts'
 import { type Change, type Effect, isRegister } from './workload.ts'
 
@@ -87,7 +97,7 @@ export class Ledger {
     this.entries.push(entry)
     this.#byDigit[digit] ??= []
     this.#byDigit[digit].push(entry)
-    for (const { key } of effects) this.#cells.add(key)
+    for (const { kind, key } of effects) if (kind !== 'patch' && kind !== 'claim') this.#cells.add(key)
     return entry
   }
 
@@ -202,6 +212,40 @@ export class Ledger {
     }
     this.#checkSums(view, counts)
     this.#checkLargest(view)
+    this.#checkFiles(view, counts)
+  }
+
+  /** The same of a hub, which has nothing pending, at any moment. */
+  checkHub(view: View): void {
+    this.checkView(view)
+    this.#checkFiles(view, this.count(view))
+  }
+
+  /**
+   * Every slot of a region holds what the last change that counts has put there: who becomes a writer has seen all that counts of
+   * those before, so changes that count were made in the order in which they count.
+   */
+  #checkFiles(view: View, counts: Int8Array): void {
+    const last = new Map<string, Map<number, number>>()
+    for (const { digit, effects } of this.entries)
+      for (const effect of effects) {
+        if (effect.kind !== 'patch') continue
+        const slots = last.get(effect.key) ?? new Map<number, number>()
+        last.set(effect.key, slots)
+        if (counts[digit] > 0) slots.set(effect.slot, effect.value)
+      }
+    const row = this.#row
+    for (const [key, slots] of last)
+      for (const [slot, expected] of slots) {
+        row.fill(0)
+        view.readRow(filesTable, pageKey(Math.floor(slot / slotsPerPage), key), row)
+        const found = row[2 * regionWords.bytes + (slot % slotsPerPage)]
+        if (found !== expected)
+          throw new FailureError(
+            'unwritten',
+            `slot ${slot} of region ${key} holds ${found} at ${view.name}, the last writer put ${expected} there`,
+          )
+      }
   }
 
   #checkSums(view: View, counts: Int8Array): void {

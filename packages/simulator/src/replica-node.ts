@@ -27,7 +27,15 @@ import type { EventQueue } from './queue.ts'
 import { cellsTable, schemas, words } from './schema.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
-import { type Effect, halvesOf, isRegister, makeChange, maxWords, registerHalves } from './workload.ts'
+import {
+  type Effect,
+  halvesOf,
+  isRegister,
+  makeChange,
+  maxWords,
+  permitted,
+  registerHalves,
+} from './workload.ts'
 
 export interface NodeWorld {
   readonly queue: EventQueue
@@ -177,10 +185,11 @@ export class ReplicaNode {
 
   // ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  change(effects: readonly Effect[]): void {
+  change(planned: readonly Effect[]): void {
     // What the plan has for the new version waits until it runs.
-    if (this.isDown || (!this.isUpgraded && effects.some(({ kind }) => kind === 'extra' || kind === 'note')))
+    if (this.isDown || (!this.isUpgraded && planned.some(({ kind }) => kind === 'extra' || kind === 'note')))
       return
+    const effects = permitted(this.replica, planned)
     const { ledger } = this.#world
     const before = this.#readCells(effects)
     const digit = ledger.digits
@@ -199,6 +208,8 @@ export class ReplicaNode {
     if (this.isDown) return
     const undone = this.#changes.get(this.replica.lastChange - back)
     if (undone === undefined || undone.fate === 'refused') return
+    // Undo flips bits back: of patches that overlap only the last may be undone.
+    if (undone.effects.some(({ kind }) => kind === 'patch' || kind === 'claim')) return
     const before = this.#readCells(undone.effects)
     const { lastChange } = this.replica
     let number: number

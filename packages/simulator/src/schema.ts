@@ -1,9 +1,9 @@
 /**
  * What simulated replicas write. `ledger` holds one digit for every change ever made, in the `add` lane and in base 16: its value is
  * how often that change counts, as a whole number, where `xor` would show only odd or even. `cells` are few rows that all write
- * at once, in every lane, and the oracle derives from the ledger what must stand in them.
+ * at once, in every lane, and the oracle derives from the ledger what must stand in them. `files` are few small regions, in slots of four bytes.
  */
-import { array, counter, flag, register, Schema, table, toggle } from 'atomik/schema'
+import { array, counter, flag, regionTable, register, Schema, table, toggle } from 'atomik/schema'
 
 /** Counters in a ledger row, and digits in a counter: −8 … 7 each, kept apart by the bias in `readDigit`. */
 export const ledgerCounters = 4
@@ -20,14 +20,21 @@ const cells = {
   pair: register.text(16),
 } as const
 
+/** Bytes of a page, slots in it, and slots of a region: two pages. */
+const pageBytes = 16
+export const slotsPerPage = pageBytes / 4
+export const slotsPerFile = 2 * slotsPerPage
+const files = regionTable({ pageBytes })
+
 /** Before and after the upgrade that appends two fields. */
 export const schemas: readonly [Schema, Schema] = [
-  new Schema({ ledger, cells: table(cells) }),
-  new Schema({ ledger, cells: table({ ...cells, extra: counter(), note: register.u16() }) }),
+  new Schema({ ledger, cells: table(cells), files }),
+  new Schema({ ledger, cells: table({ ...cells, extra: counter(), note: register.u16() }), files }),
 ]
 
 export const ledgerTable = 0
 export const cellsTable = 1
+export const filesTable = 2
 
 function wordOf(tableIndex: number, field: string, element = 0): number {
   const place = schemas[1].tables[tableIndex].places.get(field)?.[element]

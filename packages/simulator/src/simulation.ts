@@ -284,6 +284,7 @@ export class Simulation {
     if (this.#isHealed && this.nowMs > this.plan.healAtMs + 2000) return
     const node = this.replicas[this.#looked++ % this.replicas.length]
     if (!node.isDown) this.ledger.checkView(node.view)
+    if (this.#looked % 4 === 0 && this.hub.space !== undefined) this.ledger.checkHub(this.hub.view)
   }
 
   // ── what was planned ────────────────────────────────────────────────────────────────────────────────────────────

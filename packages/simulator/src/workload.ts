@@ -3,8 +3,29 @@
  * the ledger, and effects on shared cells.
  */
 import { WordKind } from 'atomik/algebra'
-import type { Edit, Replica, SeededRandom } from 'atomik/engine'
-import { cellsTable, ledgerTable, placeOfDigit, schemas, words } from './schema.ts'
+import {
+  type Branch,
+  type Edit,
+  isNewRegion,
+  mayPatch,
+  nameWriter,
+  pageKey,
+  patchPage,
+  type Replica,
+  regionWords,
+  type SeededRandom,
+  writerOf,
+} from 'atomik/engine'
+import {
+  cellsTable,
+  filesTable,
+  ledgerTable,
+  placeOfDigit,
+  schemas,
+  slotsPerFile,
+  slotsPerPage,
+  words,
+} from './schema.ts'
 
 /** One effect on the cell with this key. */
 export type Effect =
@@ -14,6 +35,10 @@ export type Effect =
   | { readonly kind: 'name' | 'pair' | 'note'; readonly key: string; readonly value: number }
   | { readonly kind: 'flag'; readonly key: string; readonly on: boolean }
   | { readonly kind: 'remove'; readonly key: string }
+  /** Puts the change's own number into a slot of a region, where this replica is its writer, or it has none yet. */
+  | { readonly kind: 'patch'; readonly key: string; readonly slot: number; readonly value: number }
+  /** Takes the region, from whoever has it. */
+  | { readonly kind: 'claim'; readonly key: string }
 
 export interface Change {
   readonly effects: readonly Effect[]
@@ -36,9 +61,15 @@ export function isRegister(word: number): boolean {
 export function drawChange(
   random: SeededRandom,
   value: number,
-  options: { readonly cells: number; readonly upgraded: boolean },
+  options: { readonly cells: number; readonly upgraded: boolean; readonly files?: number },
 ): Change {
   const effects: Effect[] = []
+  const files = options.files ?? 0
+  if (files > 0 && random.next() < 0.4) {
+    const key = `f${random.below(files)}`
+    if (random.next() < 0.3) effects.push({ kind: 'claim', key })
+    else effects.push({ kind: 'patch', key, slot: random.below(slotsPerFile), value })
+  }
   const count = random.below(4)
   for (let i = 0; i < count; i++) {
     const key = `c${random.below(options.cells)}`
@@ -55,9 +86,32 @@ export function drawChange(
   return { effects }
 }
 
-/** Makes a change at a replica, or at a copy that lives through the same again. Returns its number. */
+/** What of a change a client would let its program do: patches only by a region's writer (client/regions.ts). */
+export function permitted(replica: Replica, effects: readonly Effect[]): readonly Effect[] {
+  const us = writerOf(replica.incarnation)
+  return effects.filter(effect => {
+    if (effect.kind !== 'patch' && effect.kind !== 'claim') return true
+    const { shown, confirmed } = headOf(replica, effect.key)
+    if (effect.kind === 'claim') return shown[writerAt + 2] !== us.low || shown[writerAt + 3] !== us.high
+    return isNewRegion(shown, confirmed, replica.hasEarlierPending) || mayPatch(shown, confirmed, us)
+  })
+}
+
+const writerAt = 2 * regionWords.writer
+
+/** Page 0 of a region, in the view and as the hub has confirmed it. */
+function headOf(replica: Replica, key: string): { shown: Int32Array; confirmed: Int32Array | undefined } {
+  const head = replica.findRow(filesTable, pageKey(0, key))
+  const { words, layout } = replica.reference.tables[filesTable]
+  const shown = new Int32Array(2 * layout.words)
+  if (head < 0) return { shown, confirmed: undefined }
+  replica.readRow(filesTable, head, shown)
+  return { shown, confirmed: words.slice(2 * head * layout.words, 2 * (head + 1) * layout.words) }
+}
+
+/** Makes a change at a replica, at a copy that lives through the same again, or on a branch. Returns its number. */
 export function makeChange(
-  replica: Replica,
+  replica: Replica | Branch,
   nowMs: number,
   digit: number,
   effects: readonly Effect[],
@@ -66,11 +120,36 @@ export function makeChange(
   const row = replica.row(ledgerTable, place.key)
   return replica.change(nowMs, edit => {
     edit.add(ledgerTable, row, place.word, place.low, place.high)
-    for (const effect of effects) apply(edit, replica.row(cellsTable, effect.key), effect)
+    for (const effect of effects)
+      if (effect.kind === 'patch' || effect.kind === 'claim') applyToFile(edit, replica, effect)
+      else apply(edit, replica.row(cellsTable, effect.key), effect)
   })
 }
 
-function apply(edit: Edit, row: number, effect: Effect): void {
+type FileEffect = Effect & { readonly kind: 'patch' | 'claim' }
+
+function applyToFile(edit: Edit, replica: Replica | Branch, effect: FileEffect): void {
+  // Nobody writes regions on a branch.
+  if (!('incarnation' in replica)) return
+  const { shown, confirmed } = headOf(replica, effect.key)
+  const isNew = isNewRegion(shown, confirmed, replica.hasEarlierPending)
+  if (effect.kind === 'claim' || isNew)
+    nameWriter(
+      edit,
+      filesTable,
+      replica.row(filesTable, pageKey(0, effect.key)),
+      isNew,
+      writerOf(replica.incarnation),
+    )
+  if (effect.kind === 'claim') return
+  const page = Math.floor(effect.slot / slotsPerPage)
+  const row = replica.row(filesTable, pageKey(page, effect.key))
+  replica.readRow(filesTable, row, shown)
+  const bytes = new Uint8Array(Int32Array.of(effect.value).buffer)
+  patchPage(edit, filesTable, row, shown, 4 * (effect.slot % slotsPerPage), bytes)
+}
+
+function apply(edit: Edit, row: number, effect: Exclude<Effect, FileEffect>): void {
   switch (effect.kind) {
     case 'sum':
       edit.add(cellsTable, row, words.sum, effect.by, effect.by < 0 ? -1 : 0)

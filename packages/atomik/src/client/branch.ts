@@ -86,6 +86,12 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
 
   writer(): undefined {}
 
+  wrote(): boolean {
+    return false
+  }
+
+  readonly hasEarlierPending = false
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

@@ -213,6 +213,17 @@ export class Client<T extends TablesOf> implements RegionHost {
     return this.#member === undefined ? writerOf(this.replica.incarnation) : undefined
   }
 
+  get hasEarlierPending(): boolean {
+    return this.replica.hasEarlierPending
+  }
+
+  wrote({ low, high }: Halves): boolean {
+    return this.replica.incarnations.some(id => {
+      const writer = writerOf(id)
+      return writer.low === low && writer.high === high
+    })
+  }
+
   get untold(): readonly RowRef[] {
     return this.#touched.rows
   }

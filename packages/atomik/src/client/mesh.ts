@@ -159,6 +159,12 @@ class MeshClient<T extends TablesOf> implements RegionHost {
 
   writer(): undefined {}
 
+  wrote(): boolean {
+    return false
+  }
+
+  readonly hasEarlierPending = false
+
   async synced(): Promise<void> {}
 
   get untold(): readonly RowRef[] {

@@ -3,6 +3,9 @@
  * time; the hub refuses what others write there, and they are told as of any refusal.
  */
 import {
+  isNewRegion,
+  mayPatch,
+  nameWriter,
   PageDigests,
   pageKey,
   parsePageKey,
@@ -24,11 +27,15 @@ export interface Region {
   /** Bytes. */
   readonly length: number
   readonly pageBytes: number
-  /** Who may write it: this client, somebody else, or nobody until a claim. */
+  /**
+   * Who may write it: this client, somebody else, or nobody until a claim, which is also what it says of a region that this client wrote before
+   * it was closed.
+   */
   readonly writer: 'us' | 'others' | 'nobody'
   /**
    * Becomes its writer, and resolves when the hub has confirmed it: from then on we have all that was written before. A new
-   * region may be written at once. The right is that of this connection's incarnation, so it does not outlive the program.
+   * region may be written at once. The right is that of an incarnation, so it ends with the program, and where a copy of this client shows
+   * itself: claim again. With a `storage`, what was patched before still counts, and the region is still ours to claim without force.
    * @param options.force take it from somebody else, whose later patches the hub will refuse
    * @throws AtomikError `owner` when somebody else has it, or was faster; `readonly` on a branch and in tabs that share a space
    */
@@ -69,6 +76,10 @@ export interface RegionTable {
 export interface RegionHost extends Host {
   /** Who we are to a region; undefined where regions cannot be written. */
   writer(): Halves | undefined
+  /** True when this is who we were to a region in an earlier opening. */
+  wrote(writer: Halves): boolean
+  /** Own changes of an earlier incarnation wait. */
+  readonly hasEarlierPending: boolean
   synced(): Promise<void>
   /** Rows that have changed and nobody was told yet. */
   readonly untold: readonly RowRef[]
@@ -104,7 +115,8 @@ class PagedRegion implements Region {
     const [low, high] = words.subarray(2 * regionWords.writer + 2)
     if ((low | high) === 0) return 'nobody'
     const us = this.#host.writer()
-    return low === us?.low && high === us.high ? 'us' : 'others'
+    if (low === us?.low && high === us.high) return 'us'
+    return this.#host.wrote({ low, high }) ? 'nobody' : 'others'
   }
 
   async claim(options: { readonly force?: boolean } = {}): Promise<void> {
@@ -115,6 +127,11 @@ class PagedRegion implements Region {
       throw new AtomikError('owner', `region ${this.name} is written by somebody else`)
     if (writer !== 'us') this.#name(us)
     await this.#host.synced()
+    // Refused when we took it for new and it was not: now we know.
+    if (options.force === true && !this.#isOurs()) {
+      this.#name(us)
+      await this.#host.synced()
+    }
     if (!this.#isOurs()) throw new AtomikError('owner', `region ${this.name} was claimed by somebody else`)
   }
 
@@ -123,11 +140,20 @@ class PagedRegion implements Region {
     return this.#name({ low: 0, high: 0 })
   }
 
-  #name({ low, high }: Halves): number {
+  #name(writer: Halves): number {
     const head = this.#row(0)
-    return this.#host.edit(this.#table, head, edit =>
-      edit.write(this.#table, head, regionWords.writer, Int32Array.of(low, high)),
-    )
+    return this.#host.edit(this.#table, head, edit => {
+      const shown = this.#words
+      this.#host.replica.readRow(this.#table, head, shown)
+      const isNew = isNewRegion(shown, this.#confirmed(head), this.#host.hasEarlierPending)
+      nameWriter(edit, this.#table, head, isNew, writer)
+    })
+  }
+
+  /** The reference's words of a row. */
+  #confirmed(row: number): Int32Array {
+    const { words, layout } = this.#host.replica.reference.tables[this.#table]
+    return words.subarray(2 * row * layout.words, 2 * (row + 1) * layout.words)
   }
 
   patch(offset: number, bytes: Uint8Array): number {
@@ -259,12 +285,9 @@ class PagedRegion implements Region {
 
   /** True when what we write now will be taken: the hub knows us as the writer, or never knew one. */
   #isOurs(): boolean {
-    if (this.writer !== 'us') return false
-    const { words, layout } = this.#host.replica.reference.tables[this.#table]
-    const at = 2 * (this.#row(0) * layout.words + regionWords.writer)
-    if ((words[at] | words[at + 1]) === 0) return true
     const us = this.#host.writer()
-    return words[at + 2] === us?.low && words[at + 3] === us.high
+    const shown = this.#load(0)
+    return us !== undefined && shown !== undefined && mayPatch(shown, this.#confirmed(this.#row(0)), us)
   }
 
   #requireWritable(): Halves {

@@ -91,6 +91,15 @@ export class Follower {
     return this.id
   }
 
+  /** Regions are the leader's to write. */
+  get incarnations(): readonly Uint8Array[] {
+    return []
+  }
+
+  get hasEarlierPending(): boolean {
+    return false
+  }
+
   /** The leader is there, and connected to the hub. */
   get isLive(): boolean {
     return this.#isWelcome && this.#leaderIsLive

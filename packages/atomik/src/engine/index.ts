@@ -10,6 +10,9 @@ export { kept } from './messages.ts'
 export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
+  isNewRegion,
+  mayPatch,
+  nameWriter,
   objectionToPages,
   PageDigests,
   pageKey,

@@ -5,7 +5,14 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { counter, Schema, table } from '../schema/index.ts'
-import { type DownlinkFrame, decodeDownlink, decodeUplink, type UplinkFrame } from '../wire/index.ts'
+import {
+  type DownlinkFrame,
+  decodeDownlink,
+  decodeUplink,
+  type UplinkFrame,
+  Writer,
+  writeNeed,
+} from '../wire/index.ts'
 import { Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } from './index.ts'
 
 const schema = new Schema({ cells: table({ sum: counter() }) })
@@ -303,5 +310,48 @@ describe('a short frame', () => {
     a.settle()
     expect([a.value('x'), held(a.space, 'x')]).toEqual([before + 164, before + 164])
     expect(a.replica.stats.forks).toBe(0)
+  })
+})
+
+describe('a log that keeps order', () => {
+  const follower = () => {
+    const space = openSpace()
+    const [author, reader] = [new Client(space), new Client(space)]
+    for (const client of [author, reader]) {
+      client.open()
+      client.settle()
+    }
+    author.add('x', 1)
+    author.settle()
+    reader.carryDown()
+    return { author, reader }
+  }
+
+  it('is sent once, whatever a reader asks for: who has gone on would take it for what comes next', () => {
+    const { author, reader } = follower()
+    const w = new Writer()
+    writeNeed(w, 0)
+    reader.up.push(w.finish())
+    reader.carryUp()
+    expect(reader.down).toEqual([])
+    author.add('x', 1)
+    author.settle()
+    reader.settle()
+    expect(reader.value('x')).toBe(2)
+  })
+
+  it('has no holes: one that shows makes the reader begin anew from where it stands', () => {
+    const { author, reader } = follower()
+    for (const by of [10, 100]) {
+      author.add('x', by)
+      author.carryUp()
+    }
+    expect(reader.down.length).toBe(2)
+    reader.down.shift()
+    reader.carryDown()
+    expect(reader.reconnects).toBe(1)
+    reader.settle()
+    expect(reader.value('x')).toBe(111)
+    expect(reader.replica.stats.divergences).toBe(0)
   })
 })

@@ -178,9 +178,9 @@ export class Outbox {
     return isWelcome && sequence === session.settled && !sameLabel(label, session.settledLabel)
   }
 
-  /** Incarnations with batches that are not settled, but the present one. */
-  get earlierSessions(): number {
-    return this.#sessions.length - 1
+  /** Batches of other incarnations than the present one are not settled. */
+  get hasEarlier(): boolean {
+    return this.#sessions.some(session => session !== this.#current && session.batches.length > 0)
   }
 
   /** What the hub is told at a subscription: every incarnation that has something unsettled, and the present one. */

@@ -78,6 +78,55 @@ export function objectionToPages(
   return undefined
 }
 
+/**
+ * Names a writer in page 0. A region that is new is claimed together with its length: then a hub that knows of somebody else refuses
+ * that (`isClaim` is everybody's right), and with it all patches that took the region for empty.
+ */
+export function nameWriter(
+  edit: Edit,
+  table: number,
+  head: number,
+  isNew: boolean,
+  { low, high }: Halves,
+): void {
+  edit.write(table, head, regionWords.writer, Int32Array.of(low, high))
+  if (isNew) edit.write(table, head, regionWords.length, Int32Array.of(0, 0))
+}
+
+/**
+ * True for a region of which this client knows nothing at all. Not while changes of an earlier incarnation wait: they may be refused
+ * one by one, and what is shown holds their bits.
+ */
+export function isNewRegion(
+  shown: Int32Array,
+  confirmed: Int32Array | undefined,
+  hasEarlierPending: boolean,
+): boolean {
+  const isUnnamed = confirmed === undefined || isZero(confirmed, regionWords.writer)
+  return !hasEarlierPending && isUnnamed && isZero(shown, regionWords.writer)
+}
+
+/**
+ * True when what `us` patches now is reckoned against what it will be put on: the reference names us, or nobody yet and our claim
+ * will be refused if that is not true.
+ */
+export function mayPatch(shown: Int32Array, confirmed: Int32Array | undefined, us: Halves): boolean {
+  const names = (words: Int32Array) =>
+    words[2 * regionWords.writer + 2] === us.low && words[2 * regionWords.writer + 3] === us.high
+  if (!names(shown)) return false
+  if (confirmed !== undefined && !isZero(confirmed, regionWords.writer)) return names(confirmed)
+  // The length was written with the claim, or after it. Else this claim follows one of an earlier opening, whose fate is open.
+  const [writer, length] = [2 * regionWords.writer, 2 * regionWords.length]
+  return shown[length + 1] === shown[writer + 1]
+    ? shown[length] >>> 0 >= shown[writer] >>> 0
+    : shown[length + 1] >>> 0 > shown[writer + 1] >>> 0
+}
+
+/** No stamp there. */
+function isZero(words: Int32Array, word: number): boolean {
+  return (words[2 * word] | words[2 * word + 1]) === 0
+}
+
 /** True when this row of a batch names a writer, brings the region to life perhaps, and does nothing else. */
 function isClaim(words: Int32Array, at: number, stride: number): boolean {
   const life = words[at]

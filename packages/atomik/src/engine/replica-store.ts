@@ -1,9 +1,10 @@
 /**
- * A replica as records in a storage, and back. Three kinds, each with its own hash (records.ts):
+ * A replica as records in a storage, and back. Five kinds, each with its own hash (records.ts):
  *
  *   space NUL 'S'              the schema's description, position in the log, clock, last change, digest of all rows
  *   space NUL 'R' table row    u32 each, big endian: key and words of the row with this number, as the hub confirmed them
  *   space NUL 'B' from         u64, big endian, the change before it: a batch that is not settled, with its incarnation and label
+ *   space NUL 'I'              the last incarnations that were written under from here, each of 16 bytes
  *   space NUL 'T' id           what was taken in of a neighbour's incarnation: its last sequence number
  *
  * One write moves them together: a batch leaves with the rows that now contain it. A batch's record speaks for itself; rows and
@@ -54,6 +55,8 @@ export interface ReplicaImage {
   readonly lastChange: number
   /** The clock's last stamp. */
   readonly clock: Halves
+  /** Incarnations of earlier openings that no copy is known to go on under: 16 bytes each. */
+  readonly incarnations: readonly Uint8Array[]
   /** What was taken in of neighbours, by incarnation. */
   readonly taken: ReadonlyMap<string, number>
   /** Keys of all records, so that those that are given up can be removed. */
@@ -68,6 +71,8 @@ export interface ReplicaImage {
 
 /** Version of the records. */
 const format = 1
+/** Incarnations that are remembered: as many openings may pass until a region must be claimed by force. */
+const incarnationsMax = 64
 const zero: Halves = { low: 0, high: 0 }
 
 function u64Key(space: string, kind: string, number: number): Uint8Array {
@@ -114,6 +119,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
   const keys: Uint8Array[] = []
   const taken = new Map<string, number>()
   const names = new Reference(schema.layouts)
+  const incarnations: Uint8Array[] = []
   const batches: { id: Uint8Array; base: number; batch: PendingBatch }[] = []
   const rows: { table: number; number: number; key: string; r: Reader }[] = []
   const all = [...entries]
@@ -136,6 +142,9 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
         rows.push({ table, number: view.getUint32(4), key: r.text(limits.keyBytesMax, 'key'), r })
       } else if (kind === 'B') {
         batches.push(readBatch(openRecord(key, value, 'a batch').r, stored, schema, names))
+      } else if (kind === 'I') {
+        const { r } = openRecord(key, value, 'the list of incarnations')
+        while (!r.done) incarnations.push(r.bytes(16).slice())
       } else if (kind === 'T') {
         const { r } = openRecord(key, value, 'a mark')
         taken.set(formatIncarnation(key.subarray(prefix + 1)), r.varint(Number.MAX_SAFE_INTEGER, 'sequence'))
@@ -168,6 +177,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
     names: names.tables.map(table => table.keys),
     lastChange: Math.max(head?.lastChange ?? 0, ...batches.map(({ batch }) => batch.to)),
     clock: head?.clock ?? zero,
+    incarnations,
     taken,
     keys,
     hasGrown: stored.description !== schema.description,
@@ -337,6 +347,7 @@ export interface Position {
   readonly epoch: Halves
   readonly lastChange: number
   readonly clock: Halves
+  readonly incarnations: readonly Uint8Array[]
 }
 
 /** How far a neighbour's changes are in ours; undefined for one to be forgotten. */
@@ -358,6 +369,8 @@ export class ReplicaStore implements OutboxJournal {
   /** Records of rows in the store, by table. */
   readonly #stored: number[]
   #removals: Uint8Array[] = []
+  /** The list of incarnations in the store, or on its way there. */
+  #incarnations: readonly Uint8Array[] = []
   #positionMoved = false
   #writing:
     | {
@@ -383,7 +396,7 @@ export class ReplicaStore implements OutboxJournal {
     this.#removals = image.keys.filter(key => {
       const letter = String.fromCharCode(key[kind] ?? 0)
       if (letter === 'R') return image.state === undefined
-      if (letter === 'S' || letter === 'T') return false
+      if (letter === 'S' || letter === 'T' || letter === 'I') return false
       if (letter !== 'B' || key.length !== kind + 9) return true
       const view = new DataView(key.buffer, key.byteOffset + kind + 1, 8)
       return !kept.has(view.getUint32(0) * 2 ** 32 + view.getUint32(4))
@@ -474,6 +487,12 @@ export class ReplicaStore implements OutboxJournal {
       w.varint(sequence ?? 0)
       puts.push(sequence === undefined ? { key, value: undefined } : sealRecord(w, key).put)
     }
+    if (position.incarnations !== this.#incarnations) {
+      this.#incarnations = position.incarnations
+      w.reset()
+      for (const id of position.incarnations.slice(-incarnationsMax)) w.bytes(id)
+      puts.push(sealRecord(w, recordKey(this.#space, 'I')).put)
+    }
     puts.push(this.#headPut(w, position))
     this.#writing = { rows, batches: this.#batches, taken: this.#taken, removals: this.#removals, stored }
     this.#batches = new Map()
@@ -499,6 +518,7 @@ export class ReplicaStore implements OutboxJournal {
     this.#batches = new Map([...failed.batches, ...this.#batches])
     this.#taken = new Map([...failed.taken, ...this.#taken])
     this.#removals = [...failed.removals, ...this.#removals]
+    this.#incarnations = []
     for (let t = 0; t < failed.stored.length; t++)
       this.#stored[t] = Math.max(this.#stored[t], failed.stored[t])
     this.#positionMoved = true

@@ -43,6 +43,7 @@ import {
 } from '../wire/index.ts'
 import { type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
+import { formatIncarnation } from './label.ts'
 import { Messages, type Send } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { Reference } from './reference.ts'
@@ -183,6 +184,7 @@ export class Replica {
   /** What all timers here are held against; only stamps take the time of day. */
   readonly #steady = new SteadyClock()
   readonly #store: ReplicaStore | undefined
+  #incarnations: readonly Uint8Array[]
   /** Own changes up to here are in the store; those the write under way will bring; when the last write began. */
   #saved = 0
   #savingTo = 0
@@ -234,6 +236,7 @@ export class Replica {
     this.#editor = new Editor(options.schema, this.reference, this.#outbox.accumulator)
     this.#undo = new UndoLog(options.undoDepth ?? 1000)
     this.#store = options.image && this.#restore(options.image)
+    this.#incarnations = [...(options.image?.incarnations ?? []), this.incarnation]
   }
 
   /** Begins where a store stands. */
@@ -308,6 +311,16 @@ export class Replica {
   /** What this opening writes under: 16 bytes, drawn again after a fork. */
   get incarnation(): Uint8Array {
     return this.#outbox.incarnation
+  }
+
+  /** The same, and before it those of earlier openings with this store that no copy is known to go on under. */
+  get incarnations(): readonly Uint8Array[] {
+    return this.#incarnations
+  }
+
+  /** Own changes wait that were made, or are issued again, under another incarnation than the present one. */
+  get hasEarlierPending(): boolean {
+    return this.#outbox.hasEarlier
   }
 
   get isLive(): boolean {
@@ -532,7 +545,13 @@ export class Replica {
     const { lastChange } = this.#outbox
     actions.push({
       type: 'commit',
-      puts: store.write({ lsn, epoch, lastChange, clock: this.#editor.stamp }),
+      puts: store.write({
+        lsn,
+        epoch,
+        lastChange,
+        clock: this.#editor.stamp,
+        incarnations: this.#incarnations,
+      }),
     })
   }
 
@@ -620,8 +639,15 @@ export class Replica {
     actions.push(this.#messages.end())
   }
 
-  /** Asks for the log from where we stand, at most four times while it is quiet. */
+  /**
+   * The log does not go on where we stand: asks for it from here, at most four times while it is quiet. On a link that keeps order nothing is
+   * missing that was sent, so the two ends have counted differently, and a new connection begins from what we declare.
+   */
   #report(nowMs: number, actions: ReplicaAction[]): void {
+    if (this.#isOrdered) {
+      this.#leave(actions)
+      return
+    }
     if (nowMs - this.#needAtMs < this.#quietMs / 4) return
     this.#needAtMs = nowMs
     const w = this.#messages.begin()
@@ -933,7 +959,8 @@ export class Replica {
     for (const head of frame.heads) this.#outbox.heard(head.alias, head.sequence)
     this.#probe(frame.heads, false)
     if (frame.lsn > this.lsn) {
-      this.#report(nowMs, actions)
+      // Where order is kept it is not lost but on its way, behind the proof of own entries.
+      if (!this.#isOrdered) this.#report(nowMs, actions)
     } else if (frame.lsn === this.lsn) {
       const { low, high } = this.reference.fingerprint
       if (frame.digest.low === low && frame.digest.high === high) return
@@ -978,6 +1005,10 @@ export class Replica {
     const incarnation = this.#outbox.rotate(alias)
     if (incarnation === undefined) return
     this.stats.forks++
+    // Somebody may go on under it: it is ours no more.
+    const ended = formatIncarnation(incarnation)
+    const others = this.#incarnations.filter(id => id !== this.incarnation && formatIncarnation(id) !== ended)
+    this.#incarnations = [...others, this.incarnation]
     actions.push({ type: 'forked', incarnation })
   }
 }

@@ -410,7 +410,9 @@ export class Space {
       reader.have = Math.min(Math.max(reader.have, frame.lsn), this.lsn)
       for (const { alias, sequence } of frame.confirmed) reader.claims[alias]?.head.confirm(sequence)
     } else if (frame.type === 'need') {
-      // What the reader declares is the truth: whatever we sent after it may be lost.
+      // What the reader declares is the truth: whatever we sent after it may be lost. Where order is kept nothing is, and what was sent again
+      // would come to one who has gone on, and counts short frames from there.
+      if (reader.isOrdered) return
       if (frame.lsn > this.durableLsn || reader.held !== undefined) return
       reader.cursor = frame.lsn
       this.#feed(nowMs, reader, actions)

@@ -5,8 +5,8 @@
 import { Recording } from './recording.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Time one frame may spend on simulating. */
-const sliceMs = 12
+/** Time one frame may spend on simulating: while it plays, and while somebody waits for a moment. */
+const sliceMs = { playing: 12, waiting: 40 }
 
 export class Player {
   recording: Recording
@@ -81,7 +81,7 @@ export class Player {
     const moved = this.isPlaying && !this.isComputing
     if (moved) this.#goalMs = Math.min(this.recording.endMs, this.atMs + elapsed * this.speed)
     if (!moved && !this.isComputing) return
-    const until = performance.now() + sliceMs
+    const until = performance.now() + (this.isPlaying ? sliceMs.playing : sliceMs.waiting)
     this.recording.runTo(this.#goalMs, () => performance.now() > until)
     const { frontierMs, outcome, endMs } = this.recording
     this.atMs = Math.min(this.#goalMs, frontierMs)

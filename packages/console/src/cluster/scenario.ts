@@ -32,7 +32,7 @@ export const hubFaults = {
   ahead: 'Clock +20 min',
   behind: 'Clock −20 min',
 } as const
-/** Faults that hit every second replica at once. */
+/** Faults that hit all replicas at once, or the first half of them. */
 export const wideFaults = { partition: 'Split in half 3 s', storm: 'Storm everywhere 3 s' } as const
 
 export type ReplicaFault = keyof typeof replicaFaults
@@ -105,7 +105,7 @@ function* itemsOf(fault: Fault, replicas: number, usual: (typeof weathers)[Weath
   const nodes =
     fault.target === 'replica'
       ? [fault.node]
-      : Array.from({ length: replicas }, (_, i) => i).filter(i => fault.kind === 'storm' || i % 2 === 1)
+      : Array.from({ length: replicas }, (_, i) => i).filter(i => fault.kind === 'storm' || 2 * i < replicas)
   for (const node of nodes)
     switch (fault.kind) {
       case 'cut':

@@ -204,6 +204,9 @@ function Rows({ space, rows, writable }: RowsProps) {
           <button type="button" disabled={space.undoable === 0} onClick={() => space.undo()}>
             Undo
           </button>
+          <button type="button" disabled={space.redoable === 0} onClick={() => space.redo()}>
+            Redo
+          </button>
           <button type="button" onClick={() => download(`${space.name}.json`, space.export())}>
             Export
           </button>

@@ -71,6 +71,8 @@ export class SpaceModel {
   readonly book: RowBook
   readonly #listeners = new Set<() => void>()
   readonly #own: number[] = []
+  /** Undone, and nothing changed here since. */
+  readonly #undone: number[] = []
   #space: AnySpace | undefined
   /** When the oldest change made here that is not confirmed was made; 0 when there is none. */
   #madeAt = 0
@@ -123,6 +125,10 @@ export class SpaceModel {
     return this.#own.length
   }
 
+  get redoable(): number {
+    return this.#undone.length
+  }
+
   row(table: string, key: string): AnyRow | undefined {
     return this.#space?.[table].row(key)
   }
@@ -136,6 +142,7 @@ export class SpaceModel {
   change(make: () => number): void {
     try {
       this.#own.push(make())
+      this.#undone.length = 0
       this.#madeAt ||= performance.now()
       this.#problem = ''
     } catch (error) {
@@ -148,7 +155,18 @@ export class SpaceModel {
   /** Undoes the last change made here, whatever others did since. */
   undo(): void {
     const change = this.#own.pop()
-    if (change !== undefined) this.#space?.undo(change)
+    if (change === undefined || this.#space === undefined) return
+    this.#space.undo(change)
+    this.#undone.push(change)
+    this.#tell()
+  }
+
+  /** Brings back what was undone last. */
+  redo(): void {
+    const change = this.#undone.pop()
+    if (change === undefined || this.#space === undefined) return
+    this.#space.redo(change)
+    this.#own.push(change)
     this.#tell()
   }
 

@@ -116,6 +116,11 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
     fleet.close()
     await writer.getByRole('button', { name: 'Undo' }).click()
     await eventually(() => text(reader, 'pump-1', 'hits')).toBe('11')
+    await writer.getByRole('button', { name: 'Redo' }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('12')
+    await writer.getByRole('button', { name: 'Undo' }).click()
+    await eventually(() => text(reader, 'pump-1', 'hits')).toBe('11')
+    expect(await reader.getByRole('button', { name: 'Redo' }).isDisabled()).toBe(true)
   })
 
   it('refuses what does not fit, and says so', async () => {
@@ -241,6 +246,8 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
         .isDisabled(),
     ).toBe(true)
     const before = [...hub.spaces.values()][0].space.connectionCount
+    // The list is a moment old: one that has just left would be cut in vain.
+    await eventually(() => writer.getByRole('button', { name: /^Cut client/ }).count()).toBe(before)
     const button = writer.getByRole('button', { name: /^Cut client/ }).last()
     const label = await button.getAttribute('aria-label')
     await button.click()

@@ -127,7 +127,7 @@ export const bugs: readonly Bug[] = [
         replace: 'if (image.hasGrown && sessions === image.names) {',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 1500,
   },
   {
     name: 'ack-before-sync',
@@ -371,7 +371,7 @@ export const bugs: readonly Bug[] = [
         replace: 'nowMs - (this.#lastMs ?? nowMs)',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 1500,
   },
   {
     name: 'fork-on-one-connection',
@@ -439,5 +439,34 @@ export const bugs: readonly Bug[] = [
       },
     ],
     seedsMax: 100,
+  },
+  {
+    name: 'region-for-everybody',
+    what: 'the hub takes patches of a region from whoever sends them',
+    edits: [
+      {
+        file: 'engine/region.ts',
+        find: "if (words[before + 2] !== us.low || words[before + 3] !== us.high) return 'owner'\n        continue",
+        replace: 'continue',
+      },
+    ],
+    seedsMax: 100,
+  },
+  {
+    name: 'claim-alone',
+    what: 'a region that its writer takes for new is claimed without anything that a hub could refuse',
+    edits: [
+      {
+        file: 'engine/region.ts',
+        find: 'if (isNew) edit.write(',
+        replace: 'if (isNew && edit === undefined) edit.write(',
+      },
+      {
+        file: 'engine/region.ts',
+        find: '  return shown[length + 1] === shown[writer + 1]\n',
+        replace: '  if (length > 0) return true\n  return shown[length + 1] === shown[writer + 1]\n',
+      },
+    ],
+    seedsMax: 400,
   },
 ]
