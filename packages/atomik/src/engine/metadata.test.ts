@@ -22,7 +22,7 @@ class Disk {
   put(puts: readonly Put[]): void {
     for (const { key, value } of puts)
       if (value === undefined) this.entries.delete(nameOf(key))
-      else this.entries.set(nameOf(key), value)
+      else this.entries.set(nameOf(key), value.slice())
   }
   /** Records and bytes, keys included, of all that is no row. */
   get besidesRows() {
@@ -59,7 +59,7 @@ it(`metadata after ${many} changes of 1,000 registers is what it was after ${few
             else if (frame.type !== 'hello' && frame.type !== 'auth') space.receive(now, from.id, frame, down)
           }
         else if (action.type === 'commit') {
-          from.disk.put([...action.puts])
+          from.disk.put(action.puts)
           from.replica.committed(now, ups)
         } else if (action.type === 'fail') throw action.error
       space.commit(down)

@@ -279,7 +279,7 @@ export class Outbox {
   makeRoom(nowMs: number, change: Delta): void {
     const bytes = bytesAtMost(change)
     if (bytes > batchBytesMax) {
-      const { names } = this.#numbers
+      const names = this.#numbers
       this.#body.reset()
       this.#encoder.encode(
         this.#body,
@@ -313,7 +313,7 @@ export class Outbox {
       if (session.hubSequence <= from) continue
       const salt = { low: this.#random32() | 0, high: this.#random32() | 0 }
       this.#body.reset()
-      this.#encoder.encode(this.#body, new Delta(this.#schema.layouts), this.#numbers.names, noStamp)
+      this.#encoder.encode(this.#body, new Delta(this.#schema.layouts), this.#numbers, noStamp)
       yield { alias, from, to: from + 1, salt, body: this.#body.finish() }
     }
   }
@@ -494,11 +494,11 @@ export class Outbox {
     session.reached = Math.max(session.reached, batch.to)
     if (isShort) {
       beginChange(w, from)
-      this.#encoder.encode(w, batch.delta, this.#numbers.names, mark)
+      this.#encoder.encode(w, batch.delta, this.#numbers, mark)
     } else {
       const body = this.#body
       body.reset()
-      this.#encoder.encode(body, batch.delta, this.#numbers.names, mark)
+      this.#encoder.encode(body, batch.delta, this.#numbers, mark)
       const salt = batch.saltIsNew ? batch.salt : undefined
       writeBatch(w, { alias, from, to, salt, body: body.view() })
     }

@@ -468,11 +468,11 @@ export class ReplicaStore implements OutboxJournal {
     const stored = [...this.#stored]
     for (let t = 0; t < rows.length; t++) {
       for (const row of rows[t]) {
-        const number = this.#numbers.names.numberOf(t, row)
+        const number = this.#numbers.numberOf(t, row)
         if (number < 0) continue
         puts.push(this.#rowPut(w, t, row, number))
       }
-      const count = this.#numbers.names.knownRows(t)
+      const count = this.#numbers.knownRows(t)
       for (let number = count; number < this.#stored[t]; number++)
         puts.push({ key: rowKey(this.#space, t, number), value: undefined })
       this.#stored[t] = count

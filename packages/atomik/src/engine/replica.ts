@@ -705,7 +705,7 @@ export class Replica {
       words = 0
     }
     for (const { table, row: number } of rows) {
-      const row = this.#numbers.directory.rowNumbered(table, number)
+      const row = this.#numbers.rowNumbered(table, number)
       const reference = this.reference.tables[table]
       if (row < 0 || reference === undefined) continue
       const halves: Halves[] = []
@@ -866,7 +866,7 @@ export class Replica {
     reader.reset(bytes, start, end)
     this.#entryBase.set(this.#opening)
     this.#entryBase.raise(this.reference.latest)
-    const { directory } = this.#numbers
+    const directory = this.#numbers
     const decoded = this.#decoder.decode(reader, directory, this.#entryBase, this.#arrived)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     this.#numbers.admit(decoded)
@@ -907,7 +907,7 @@ export class Replica {
   ): void {
     const whole = isWhole(frame)
     const reader = new Reader(frame.body)
-    const directory = whole ? this.#numbers.unnumbered : this.#numbers.directory
+    const directory = whole ? this.#numbers.unnumbered : this.#numbers
     const decoded = this.#decoder.decode(reader, directory, this.#opening)
     if (!reader.done) reader.fail('malformed', 'bytes after the end of a delta')
     if (whole) this.#numbers.forget()

@@ -14,36 +14,56 @@ import {
 } from '../wire/index.ts'
 import type { Reference, RowAddresses } from './reference.ts'
 
-export class RowNumbers {
+/** Itself, how deltas of the log are read, and how own batches are written: by number where there is one. */
+export class RowNumbers implements RowDirectory, RowNames {
   readonly #reference: Reference
   /** Row by number, and number by row, by table. */
   readonly #rowOf: number[][]
   /** 1 + the number of each row, 0 where it has none. */
   readonly #numbers: Int32Array[]
-  /** How deltas of the log are read. */
-  readonly directory: RowDirectory
+  /** A client's log has no literals: rows by key get the next numbers. */
+  readonly hasLiterals: boolean = false
   /** The same before any number is agreed: how a whole snapshot is read. */
   readonly unnumbered: RowDirectory
-  /** How own batches are written: by number where there is one. */
-  readonly names: RowNames
 
   constructor(reference: Reference) {
     this.#reference = reference
     this.#rowOf = reference.tables.map(() => [])
     this.#numbers = reference.tables.map(() => new Int32Array(16))
-    this.directory = new Directory(reference, this)
-    this.unnumbered = new Unnumbered(reference)
-    this.names = new Names(reference, this)
+    this.unnumbered = {
+      hasLiterals: false,
+      rowNumbered: () => -1,
+      rowNamed: (table, key) => this.rowNamed(table, key),
+      rowCount: table => this.rowCount(table),
+      knownRows: () => 0,
+      hasNumber: () => false,
+    }
+  }
+
+  rowNamed(table: number, key: string): number {
+    return this.#reference.tables[table].find(key)
+  }
+
+  rowCount(table: number): number {
+    return this.#reference.tables[table].count
+  }
+
+  keyOf(table: number, row: number): string {
+    return this.#reference.tables[table].keys[row]
+  }
+
+  hasNumber(table: number, row: number): boolean {
+    return this.numberOf(table, row) >= 0
   }
 
   /** The row with this number, or −1. */
-  rowOf(table: number, number: number): number {
+  rowNumbered(table: number, number: number): number {
     const rows = this.#rowOf[table]
     return rows !== undefined && number < rows.length ? rows[number] : -1
   }
 
   /** Numbers given so far. */
-  known(table: number): number {
+  knownRows(table: number): number {
     return this.#rowOf[table].length
   }
 
@@ -103,87 +123,5 @@ export class RowNumbers {
   /** The addresses that fingerprints and labels know rows by. */
   get addresses(): readonly RowAddresses[] {
     return this.#reference.tables
-  }
-}
-
-class Directory implements RowDirectory {
-  readonly hasLiterals: boolean = false
-  readonly #reference: Reference
-  readonly #numbers: RowNumbers
-
-  constructor(reference: Reference, numbers: RowNumbers) {
-    this.#reference = reference
-    this.#numbers = numbers
-  }
-
-  rowNumbered(table: number, number: number): number {
-    return this.#numbers.rowOf(table, number)
-  }
-
-  rowNamed(table: number, key: string): number {
-    return this.#reference.tables[table].find(key)
-  }
-
-  rowCount(table: number): number {
-    return this.#reference.tables[table].count
-  }
-
-  knownRows(table: number): number {
-    return this.#numbers.known(table)
-  }
-
-  hasNumber(table: number, row: number): boolean {
-    return this.#numbers.numberOf(table, row) >= 0
-  }
-}
-
-class Unnumbered implements RowDirectory {
-  readonly hasLiterals: boolean = false
-  readonly #reference: Reference
-
-  constructor(reference: Reference) {
-    this.#reference = reference
-  }
-
-  rowNumbered(): number {
-    return -1
-  }
-
-  rowNamed(table: number, key: string): number {
-    return this.#reference.tables[table].find(key)
-  }
-
-  rowCount(table: number): number {
-    return this.#reference.tables[table].count
-  }
-
-  knownRows(): number {
-    return 0
-  }
-
-  hasNumber(): boolean {
-    return false
-  }
-}
-
-class Names implements RowNames {
-  readonly #reference: Reference
-  readonly #numbers: RowNumbers
-
-  constructor(reference: Reference, numbers: RowNumbers) {
-    this.#reference = reference
-    this.#numbers = numbers
-  }
-
-  numberOf(table: number, row: number): number {
-    return this.#numbers.numberOf(table, row)
-  }
-
-  keyOf(table: number, row: number): string {
-    return this.#reference.tables[table].keys[row]
-  }
-
-  knownRows(table: number): number {
-    return this.#numbers.known(table)
   }
 }
