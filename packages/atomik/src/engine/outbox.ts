@@ -10,6 +10,8 @@
  *
  * Invariants: what `session.ts` says of batches; the last session is the one that new changes go into; the accumulator is the fold of
  * all batches and of what is open.
+ *
+ * Over 500 lines: sealing, sending, settling and forks all move the same few positions of the sessions; what they hold is in `session.ts`.
  */
 import { Delta, Fingerprint, foldRow, Mixer } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'

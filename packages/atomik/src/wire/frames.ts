@@ -4,6 +4,8 @@
  * against the rows it knows at that moment (spec/wire.md §4).
  *
  * This file knows the shape of frames and nothing of replicas: what a frame causes is the engine's business.
+ *
+ * Over 500 lines: each frame's type, writer and reader stand together, so that one page shows both directions of the format.
  */
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
