@@ -106,9 +106,8 @@ export function drawPlan(seed: number): Plan {
   const ordered = durable.map(() => links.next() < orderedShare)
   const healAtMs = between(3000, 9000)
   const cells = between(1, 6)
-  // A stamp from the future refuses a batch as a whole; patches behind it would flip bits that are not there (spec/semantics.md S66).
   const hasClockJumps = random.next() < 0.45
-  const files = hasClockJumps ? 0 : random.below(3)
+  const files = random.below(3)
   const items: PlanItem[] = []
   const time = () => between(50, healAtMs - 50)
   const node = () => random.below(replicas)
@@ -257,13 +256,31 @@ export function drawPlan(seed: number): Plan {
     change(5)
     for (let more = 61 + links.below(6); more > 0; more--) change(60)
   }
+  // A disk fills up under a replica without a hub; it is back with the hub before it is back with its disk, and then it dies.
+  const hasSmallOutbox = !hasCopies && random.next() >= 0.5
+  const written = durable.indexOf(true)
+  if (hasSmallOutbox && written >= 0 && links.next() < 0.4) {
+    const atMs = 300 + links.below(healAtMs - 2300)
+    for (let ms = 0; ms < 900; ms += 60 + links.below(60))
+      items.push({
+        kind: 'change',
+        atMs: atMs + ms,
+        node: written,
+        ...drawChange(links, 9500 + items.length, { cells, upgraded: false }),
+      })
+    items.push({ kind: 'partition', atMs, untilMs: atMs + 900, node: written, way: 'both' })
+    const fullMs = atMs + 150 + links.below(600)
+    items.push({ kind: 'disk full', atMs: fullMs, untilMs: atMs + 1900, node: written })
+    const [point, loss, downMs] = ['idle', 'lost', 50] as const
+    items.push({ kind: 'crash', atMs: atMs + 1300 + links.below(500), node: written, point, loss, downMs })
+  }
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   return {
     seed,
     durable,
     ordered,
-    unsentBatchesMax: hasCopies || random.next() < 0.5 ? 1024 : between(1, 6),
+    unsentBatchesMax: hasSmallOutbox ? between(1, 6) : 1024,
     healAtMs,
     logBytesMax: [300, 2000, 1 << 20][random.below(3)],
     items,

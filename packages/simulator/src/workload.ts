@@ -88,7 +88,7 @@ export function drawChange(
 
 /** What of a change a client would let its program do: patches only by a region's writer (client/regions.ts). */
 export function permitted(replica: Replica, effects: readonly Effect[]): readonly Effect[] {
-  const us = writerOf(replica.incarnation)
+  const us = writerOf(replica.incarnation, replica.regionsRefused)
   return effects.filter(effect => {
     if (effect.kind !== 'patch' && effect.kind !== 'claim') return true
     const { shown, confirmed } = headOf(replica, effect.key)
@@ -139,7 +139,7 @@ function applyToFile(edit: Edit, replica: Replica | Branch, effect: FileEffect):
       filesTable,
       replica.row(filesTable, pageKey(0, effect.key)),
       isNew,
-      writerOf(replica.incarnation),
+      writerOf(replica.incarnation, replica.regionsRefused),
     )
   if (effect.kind === 'claim') return
   const page = Math.floor(effect.slot / slotsPerPage)

@@ -10,6 +10,7 @@ import {
   type Edit,
   type Follower,
   formatIncarnation,
+  isSameWriter,
   type Replica,
   type ReplicaAction,
   type RowRef,
@@ -210,18 +211,16 @@ export class Client<T extends TablesOf> implements RegionHost {
 
   /** A region has one writer, and those who follow share one incarnation. */
   writer(): Halves | undefined {
-    return this.#member === undefined ? writerOf(this.replica.incarnation) : undefined
+    if (!('regionsRefused' in this.replica)) return undefined
+    return writerOf(this.replica.incarnation, this.replica.regionsRefused)
   }
 
   get hasEarlierPending(): boolean {
     return this.replica.hasEarlierPending
   }
 
-  wrote({ low, high }: Halves): boolean {
-    return this.replica.incarnations.some(id => {
-      const writer = writerOf(id)
-      return writer.low === low && writer.high === high
-    })
+  wrote(writer: Halves): boolean {
+    return this.replica.incarnations.some(id => isSameWriter(writerOf(id), writer))
   }
 
   get untold(): readonly RowRef[] {

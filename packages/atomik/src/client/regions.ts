@@ -121,18 +121,22 @@ class PagedRegion implements Region {
 
   async claim(options: { readonly force?: boolean } = {}): Promise<void> {
     if (this.#isOurs()) return
-    const us = this.#requireWritable()
-    const { writer } = this
-    if (writer === 'others' && options.force !== true)
+    this.#requireWritable()
+    if (this.writer === 'others' && options.force !== true)
       throw new AtomikError('owner', `region ${this.name} is written by somebody else`)
-    if (writer !== 'us') this.#name(us)
+    await this.#tryToClaim()
+    // Refused, as we took it for new and it was not, or changes before it were and took our right with them: now we know.
+    if (!this.#isOurs() && (options.force === true || this.writer === 'nobody')) await this.#tryToClaim()
+    if (!this.#isOurs())
+      throw new AtomikError(
+        'owner',
+        `region ${this.name} is not ours: somebody else was faster, or the claim was refused`,
+      )
+  }
+
+  async #tryToClaim(): Promise<void> {
+    if (this.writer !== 'us') this.#name(this.#requireWritable())
     await this.#host.synced()
-    // Refused when we took it for new and it was not: now we know.
-    if (options.force === true && !this.#isOurs()) {
-      this.#name(us)
-      await this.#host.synced()
-    }
-    if (!this.#isOurs()) throw new AtomikError('owner', `region ${this.name} was claimed by somebody else`)
   }
 
   release(): number {

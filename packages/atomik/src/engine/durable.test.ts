@@ -477,6 +477,29 @@ describe('a replica with a store', () => {
     expect(world.space.stats.changesAccepted).toBe(100)
   })
 
+  it('sends what it has folded only when that is stored: else it comes back with the parts, and they count again', () => {
+    const world = new World(1, { ...calm, unsentBatchesMax: 2 }, 1)
+    const [node] = world.nodes
+    world.disconnect(node)
+    for (let i = 0; i < 2; i++) {
+      world.change(node, `key-${i}`)
+      for (let j = 0; j < 4; j++) world.advance(20)
+    }
+    expect(world.saved.size).toBe(2)
+    // One more, and they are folded; the disk hangs while the hub is there.
+    world.change(node, 'key-2')
+    world.connect(node)
+    for (let i = 0; i < 100; i++) {
+      if (node.write !== undefined) node.write = { ...node.write, at: Number.POSITIVE_INFINITY }
+      world.advance(1)
+    }
+    node.write = undefined
+    world.restart(node, node.disk)
+    world.settle()
+    world.check()
+    expect(world.space.stats.changesAccepted).toBe(2)
+  })
+
   it.each(seeds(40))('doubles nothing when stores are set back and copied, seed %i', seed => {
     const world = new World(
       seed,

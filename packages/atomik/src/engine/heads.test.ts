@@ -106,8 +106,9 @@ describe('IncarnationHead', () => {
   )
   it('survives its record, and every truncation of it is refused', () => {
     fc.assert(
-      fc.property(moves, fc.nat(), (steps, confirm) => {
+      fc.property(moves, fc.nat(), fc.constantFrom(0, 1, 2 ** 40), (steps, confirm, regionsRefused) => {
         const head = new IncarnationHead(id)
+        head.regionsRefused = regionsRefused
         let sequence = 0
         for (const [by, refused] of steps) {
           sequence += by
@@ -121,6 +122,7 @@ describe('IncarnationHead', () => {
         expect(again.owner).toBe(head.owner)
         expect(again.bounds).toEqual(head.bounds)
         expect(again.confirmed).toBe(head.confirmed)
+        expect(again.regionsRefused).toBe(regionsRefused)
         expect(again.id).toEqual(head.id)
         for (let end = 0; end < bytes.length; end++)
           expect(() => IncarnationHead.decode(new Reader(bytes.subarray(0, end)))).toThrow(AtomikError)

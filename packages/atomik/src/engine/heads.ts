@@ -4,7 +4,8 @@
  *
  * The record on disk is the head; memory holds those in use. Bounds in a record:
  *
- *   varint sequence − the one before · u8 (salt follows ? 2 : 0) + (refused ? 1 : 0) · u64 label · [ u64 salt ] · [ u8 error ]
+ *   varint sequence − the one before · u8 flags · u64 label · [ u64 salt ] · [ u8 error ] · [ varint regionsRefused ]
+ *   flags: 1 refused, and the error follows; 2 the salt follows; 4 `regionsRefused` follows, at the first bound when it is not 0
  */
 import { AtomikError, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -43,6 +44,8 @@ export class IncarnationHead {
   confirmed = 0
   /** The head. */
   sequence = 0
+  /** Where the last refused batch ended that touched regions; 0 before the first (spec/semantics.md S66). */
+  regionsRefused = 0
   /** Hash of its record as it was last staged; undefined when it has none. */
   sum: Halves | undefined
 
@@ -186,10 +189,12 @@ export class IncarnationHead {
       low = salts[2 * i]
       high = salts[2 * i + 1]
       w.varint(sequence - before)
-      w.u8((isNew ? 2 : 0) + (refusals[i] === 0 ? 0 : 1))
+      const hasRegions = i === 0 && this.regionsRefused > 0
+      w.u8((hasRegions ? 4 : 0) + (isNew ? 2 : 0) + (refusals[i] === 0 ? 0 : 1))
       w.u64(labels[2 * i], labels[2 * i + 1])
       if (isNew) w.u64(low, high)
       if (refusals[i] > 0) w.u8(refusals[i] - 1)
+      if (hasRegions) w.varint(this.regionsRefused)
       before = sequence
     }
   }
@@ -210,6 +215,7 @@ export class IncarnationHead {
       const label = readHalves(r)
       if ((flags & 2) !== 0) salt = readHalves(r)
       const refused = (flags & 1) === 0 ? undefined : r.errorCode()
+      if ((flags & 4) !== 0) head.regionsRefused = r.varint(Number.MAX_SAFE_INTEGER, 'regions refused')
       head.add(sequence, label.low, label.high, salt.low, salt.high, refused)
     }
     return head

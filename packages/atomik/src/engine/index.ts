@@ -11,6 +11,7 @@ export { SeededRandom } from './random.ts'
 export { Reference } from './reference.ts'
 export {
   isNewRegion,
+  isSameWriter,
   mayPatch,
   nameWriter,
   objectionToPages,

@@ -16,7 +16,7 @@
 import { Delta, Fingerprint, foldRow, Mixer } from '../algebra/index.ts'
 import { AtomikError, assert } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Schema } from '../schema/index.ts'
+import { isRegion, type Schema } from '../schema/index.ts'
 import {
   beginChange,
   type Claim,
@@ -30,6 +30,7 @@ import {
 } from '../wire/index.ts'
 import { mixLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
+import { touchesRegions } from './region.ts'
 import type { RowNumbers } from './row-numbers.ts'
 import {
   claimOf,
@@ -80,6 +81,8 @@ export function bytesAtMost(delta: Delta): number {
 export class Outbox {
   readonly accumulator: Delta
   readonly #schema: Schema
+  /** Which tables are of regions. */
+  readonly #regions: readonly boolean[]
   readonly #numbers: RowNumbers
   readonly #random32: () => number
   /** In the order of their changes; the last is the one that is written under. */
@@ -115,6 +118,7 @@ export class Outbox {
 
   constructor(schema: Schema, numbers: RowNumbers, random32: () => number) {
     this.#schema = schema
+    this.#regions = schema.tables.map(isRegion)
     this.#numbers = numbers
     this.#random32 = random32
     this.accumulator = new Delta(schema.layouts)
@@ -167,6 +171,11 @@ export class Outbox {
   /** What new changes are written under: 16 bytes. */
   get incarnation(): Uint8Array {
     return this.#current.id
+  }
+
+  /** Where the last refused batch of it ended that touched regions, as a sequence. */
+  get regionsRefused(): number {
+    return this.#current.regionsRefused
   }
 
   /**
@@ -444,7 +453,9 @@ export class Outbox {
       isHeld ||= batch.isHeld
       const next = unsent[i + 1]
       if (next !== undefined && bytesAtMost(sum) + bytesAtMost(next.delta) <= batchBytesMax) continue
-      this.#push(session, new PendingBatch(sum), from, batch.to, batch.salt, isHeld)
+      // Where what it replaces may be in the store: who comes back with that would be told of a fork, and issue it again.
+      const replaces = this.#journal !== undefined && batch.from > from
+      this.#push(session, new PendingBatch(sum), from, batch.to, batch.salt, isHeld || replaces)
       sum = new Delta(this.#schema.layouts)
       from = batch.to
       isHeld = false
@@ -557,7 +568,10 @@ export class Outbox {
     session.settledSalt = batch.salt
     this.#journal?.remove(batch)
     if (isInReference) this.#release(batch.delta)
-    else this.#rebuildAccumulator(batch.delta)
+    else {
+      if (touchesRegions(batch.delta, this.#regions)) session.regionsRefused = session.settled
+      this.#rebuildAccumulator(batch.delta)
+    }
     return batch
   }
 

@@ -135,7 +135,7 @@ function judge(
     if (known < 0) named.push({ table: 1, key, row, isNew: true })
     fill(delta, row, words)
   }
-  return objectionToPages({ delta, named }, schema.tables, reference, author)
+  return objectionToPages({ delta, named }, schema.tables, reference, writerOf(author))
 }
 
 const life: readonly [number, number] = [1, 0]

@@ -27,22 +27,41 @@ export function parsePageKey(key: string): { readonly page: number; readonly nam
   return match === null ? undefined : { page: Number(match[1]), name: match[2] }
 }
 
-/** How a region's row names the incarnation that may write. Never 0, which names nobody. */
-export function writerOf(incarnation: Uint8Array): Halves {
+/**
+ * How a region's row names the incarnation that may write: its hash, where the high half turns with every refusal that took bits of regions
+ * with it. So who names itself has heard of all its refusals, and has not reckoned patches on what never came to be. Never 0, which
+ * names nobody.
+ * @param refused sequence at which its last refused batch ended that touched regions; 0 when there was none
+ */
+export function writerOf(incarnation: Uint8Array, refused = 0): Halves {
   const mixer = new Mixer()
   mixer.hash(0x7772_6974, incarnation)
-  return (mixer.low | mixer.high) === 0 ? { low: 1, high: 0 } : { low: mixer.low, high: mixer.high }
+  const low = mixer.low || 1
+  if (refused > 0) mixer.mix(low, mixer.high, refused | 0, Math.floor(refused / 2 ** 32))
+  return { low, high: mixer.high }
+}
+
+/** True when both name one incarnation, whatever was refused to it between. */
+export function isSameWriter(a: Halves, b: Halves): boolean {
+  return a.low === b.low
+}
+
+/** True when a batch has anything in a table of regions: then its refusal ends the rights of its incarnation. */
+export function touchesRegions({ tables }: Delta, regions: readonly boolean[]): boolean {
+  for (let t = 0; t < tables.length; t++) if (regions[t] && tables[t].count > 0) return true
+  return false
 }
 
 /**
  * Why a batch that touches regions is not accepted, or undefined. Naming a writer is everybody's right; anything else in
  * a region is that of the writer named before this batch, or in this batch when nobody ever was.
+ * @param us its author, as `writerOf` names it now
  */
 export function objectionToPages(
   { delta, named }: { readonly delta: Delta; readonly named: readonly NamedRow[] },
   tables: readonly TableSchema[],
   reference: Reference,
-  author: Uint8Array,
+  us: Halves,
 ): ErrorCode | undefined {
   for (let t = 0; t < tables.length; t++) {
     const part = delta.tables[t]
@@ -56,7 +75,6 @@ export function objectionToPages(
       fresh.set(row, key)
       byKey.set(key, row)
     }
-    const us = writerOf(author)
     for (let slot = 0; slot < part.count; slot++) {
       const row = part.rows[slot]
       const place = parsePageKey(row < keys.length ? keys[row] : (fresh.get(row) ?? ''))

@@ -318,6 +318,11 @@ export class Replica {
     return this.#incarnations
   }
 
+  /** Where the last refused batch of this incarnation ended that touched regions: it belongs to our name there (`writerOf`). */
+  get regionsRefused(): number {
+    return this.#outbox.regionsRefused
+  }
+
   /** Own changes wait that were made, or are issued again, under another incarnation than the present one. */
   get hasEarlierPending(): boolean {
     return this.#outbox.hasEarlier

@@ -92,6 +92,8 @@ export class Session {
   settledHigh: number
   /** The salt in force there. */
   settledSalt: Halves = noSalt
+  /** Where the last refused batch ended that touched regions, as a sequence; 0 before the first. */
+  regionsRefused = 0
   readonly batches = new Queue<PendingBatch>()
   /** How many of them were sent on this connection, since the last time they began anew. */
   sent = 0

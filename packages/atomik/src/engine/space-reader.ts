@@ -70,6 +70,8 @@ export interface Connection {
   readonly isDeaf: boolean
   /** Layouts its batches are read by: its own where it knows more than is stored. */
   layouts: readonly RowLayout[]
+  /** Which of these tables are of regions. */
+  regions: readonly boolean[]
   /** Words a row of each table has there, and what follows for what it sees. */
   readonly widths: readonly number[]
   view: View

@@ -48,7 +48,7 @@ import { SteadyClock } from './clock.ts'
 import type { IncarnationHead } from './heads.ts'
 import { mixLabel } from './label.ts'
 import { digestDelta, Reference } from './reference.ts'
-import { objectionToPages } from './region.ts'
+import { objectionToPages, touchesRegions, writerOf } from './region.ts'
 import { HubDirectory, SpaceBodies } from './space-bodies.ts'
 import { HeadTable } from './space-heads.ts'
 import type { SpaceImage } from './space-image.ts'
@@ -306,6 +306,7 @@ export class Space {
       isOrdered: frame.isOrdered,
       isDeaf: frame.isOrdered && frame.lsn > lsn,
       layouts: joined === this.#schema ? this.#schema.layouts : joined.layouts,
+      regions: joined.tables.map(isRegion),
       widths,
       view: new View(this.#schema.layouts, widths),
       claims,
@@ -343,6 +344,7 @@ export class Space {
     for (const reader of this.#connections.values()) {
       reader.view = new View(schema.layouts, reader.widths)
       reader.layouts = schema.layouts
+      reader.regions = schema.tables.map(isRegion)
     }
     this.#countViews()
     this.#frame = undefined
@@ -597,6 +599,7 @@ export class Space {
       return false
     }
     const refused = this.#objection(decoded, reader, head)
+    if (refused !== undefined && touchesRegions(delta, reader.regions)) head.regionsRefused = frame.to
     head.add(frame.to, label.low, label.high, saltLow, saltHigh, refused)
     claimed.chain = frame.to
     claimed.isBroken = false
@@ -637,7 +640,8 @@ export class Space {
   #objection(decoded: DecodedDelta, reader: Connection, head: IncarnationHead): ErrorCode | undefined {
     const objection = objectionTo(decoded, reader.grant, this.#latestTaken, this.#whole, this.#store)
     if (objection !== undefined || !this.#hasRegions) return objection
-    return objectionToPages(decoded, this.#schema.tables, this.reference, head.id)
+    const author = writerOf(head.id, head.regionsRefused)
+    return objectionToPages(decoded, this.#schema.tables, this.reference, author)
   }
 
   /** A batch that was read by a longer schema than is stored, and uses nothing of what is missing here. */

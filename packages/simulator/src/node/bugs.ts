@@ -469,4 +469,33 @@ export const bugs: readonly Bug[] = [
     ],
     seedsMax: 400,
   },
+  {
+    name: 'right-outlives-refusal',
+    what: 'who wrote a region goes on writing it after a batch with patches was refused',
+    edits: [
+      {
+        file: 'engine/space.ts',
+        find: 'if (refused !== undefined && touchesRegions(delta, reader.regions)) head.regionsRefused = frame.to\n',
+        replace: '',
+      },
+      {
+        file: 'engine/outbox.ts',
+        find: 'if (touchesRegions(batch.delta, this.#regions)) session.regionsRefused = session.settled\n',
+        replace: '',
+      },
+    ],
+    seedsMax: 900,
+  },
+  {
+    name: 'fold-sent-unsaved',
+    what: 'batches that were folded are sent before the fold is in the store, which still has them one by one',
+    edits: [
+      {
+        file: 'engine/outbox.ts',
+        find: 'batch.salt, isHeld || replaces)',
+        replace: 'batch.salt, isHeld)',
+      },
+    ],
+    seedsMax: 500,
+  },
 ]
