@@ -226,6 +226,34 @@ describe.skipIf(!hasCompiler && process.env.CI === undefined)(
       expect(underWay).toBeGreaterThan(imageCount / 4)
     }, 180_000)
 
+    it('what a killed process had written is synced before the next one reads it', () => {
+      const again = join(folder, 'again')
+      execFileSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `import { LmdbStorage } from 'atomik/storage/lmdb'
+           const storage = await LmdbStorage.open({ path: ${JSON.stringify(join(disk, 'store'))} })
+           for (const _ of storage.range(new Uint8Array(0))) break
+           await storage.close()`,
+        ],
+        {
+          cwd: fixture('.'),
+          env: {
+            ...process.env,
+            LD_PRELOAD: join(folder, 'trace.so'),
+            ATOMIK_TRACE_DIR: `${disk}/`,
+            ATOMIK_TRACE_OUT: again,
+          },
+        },
+      )
+      const types = readRecord(readFileSync(again))
+        .filter(({ path, type }) => path.endsWith('data.mdb') && type !== 'opened')
+        .map(({ type }) => type)
+      expect(types.slice(0, 2)).toEqual(['sync', 'synced'])
+    })
+
     it('a disk that does not sync is found out', async () => {
       const { wrong } = await cutAll(events, 60, true)
       expect(wrong.length).toBeGreaterThan(20)

@@ -4,7 +4,7 @@
  * snapshotted volume may not contain (docs/decisions/0003-storage.md).
  */
 
-import { statSync } from 'node:fs'
+import { closeSync, fdatasyncSync, openSync, statSync } from 'node:fs'
 import type { Put, SpaceStorage, Storage } from '../engine/index.ts'
 import { AtomikError } from '../errors.ts'
 import { fileOf, requireWholeFile } from './lmdb-file.ts'
@@ -72,6 +72,7 @@ export class LmdbStorage implements Storage {
   static async open(options: LmdbOptions): Promise<LmdbStorage> {
     try {
       requireWholeFile(options.path)
+      if (options.readOnly !== true) syncWhatIsThere(options.path)
       const { open } = await import('lmdb')
       const database = open({
         path: options.path,
@@ -123,6 +124,21 @@ export class LmdbStorage implements Storage {
 
   #requireOpen(): void {
     if (this.#closed) throw new AtomikError('closed', 'the storage is closed')
+  }
+}
+
+/**
+ * A process that was killed between a write and its sync leaves what the next one reads, and what a power cut would still take back: it
+ * counts as saved from here on, so it must be.
+ */
+function syncWhatIsThere(path: string): void {
+  const file = fileOf(path)
+  if (file === undefined) return
+  const fd = openSync(file, 'r+')
+  try {
+    fdatasyncSync(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 
