@@ -87,7 +87,7 @@ async function runAll(options: Options): Promise<boolean> {
   const verdict = {
     seeds: runs,
     failed: failed.length,
-    divergent: kinds('divergence', 'torn', 'unwritten', 'unread', 'store', 'skew', 'early'),
+    divergent: kinds('divergence', 'torn', 'unwritten', 'unread', 'diff', 'store', 'skew', 'early'),
     double: kinds('double', 'refused-counts'),
     lost: kinds('lost'),
     stuck: kinds('stuck'),

@@ -21,7 +21,8 @@ import {
 import { FailureError } from './verdict.ts'
 import { type Change, type Effect, isRegister } from './workload.ts'
 
-export type Fate = 'pending' | 'confirmed' | 'refused' | 'unknown'
+/** `aside`: on a branch that is open, so it counts there alone; `dropped`: the branch is gone. */
+export type Fate = 'pending' | 'confirmed' | 'refused' | 'unknown' | 'aside' | 'dropped'
 
 /** A group of a `max` lane as a change left it: halves, the stamp or causal length first. */
 interface Written {
@@ -33,14 +34,16 @@ interface Written {
 export interface Entry {
   readonly id: number
   readonly author: string
-  /** Number of the change at its author. */
-  readonly number: number
+  /** Number of the change at its author; of a merged branch that of the merge. */
+  number: number
   /** The digit it moves, and by how much: an undo takes back the digit of what it undoes. */
   readonly digit: number
   readonly by: 1 | -1
-  readonly effects: readonly Effect[]
-  readonly written: Written[]
+  effects: readonly Effect[]
+  written: Written[]
   fate: Fate
+  /** The branch it was made on, or merged into, while that is open. */
+  aside: object | undefined
   /** Living replicas that hold it. */
   holders: number
   confirmedAtMs: number
@@ -53,6 +56,8 @@ export interface View {
   readRow(table: number, key: string, out: Int32Array): boolean
   /** Words of a cell it knows: fewer where the schema was not upgraded. */
   cellWords(): number
+  /** Branches whose changes it shows. */
+  readonly asides?: ReadonlySet<object>
 }
 
 const rowHalves = 64
@@ -64,6 +69,12 @@ export class Ledger {
   readonly #cells = new Set<string>()
   /** All that was ever written, by `key/word`. */
   readonly #written = new Map<string, Int32Array[]>()
+  /** Changes that are one: digits, and how much each is moved by it. All count equally often. */
+  readonly #groups: {
+    readonly name: string
+    readonly digits: readonly number[]
+    readonly by: readonly number[]
+  }[] = []
   #setBackAtMs = -1
   readonly #row = new Int32Array(rowHalves)
 
@@ -71,17 +82,24 @@ export class Ledger {
     return this.#byDigit.length
   }
 
-  /** A new change under the next digit. */
-  add(author: string, number: number, change: Change): Entry {
-    return this.#push(author, number, this.#byDigit.length, 1, change.effects)
+  /** A new change under the next digit. @param aside the branch it is made on */
+  add(author: string, number: number, change: Change, aside?: object): Entry {
+    return this.#push(author, number, this.#byDigit.length, 1, change.effects, aside)
   }
 
   /** The undo of an entry, or of its undo. */
-  undo(author: string, number: number, undone: Entry): Entry {
-    return this.#push(author, number, undone.digit, undone.by === 1 ? -1 : 1, undone.effects)
+  undo(author: string, number: number, undone: Entry, aside?: object): Entry {
+    return this.#push(author, number, undone.digit, undone.by === 1 ? -1 : 1, undone.effects, aside)
   }
 
-  #push(author: string, number: number, digit: number, by: 1 | -1, effects: readonly Effect[]): Entry {
+  #push(
+    author: string,
+    number: number,
+    digit: number,
+    by: 1 | -1,
+    effects: readonly Effect[],
+    aside: object | undefined,
+  ): Entry {
     const entry: Entry = {
       id: this.entries.length,
       author,
@@ -90,8 +108,9 @@ export class Ledger {
       by,
       effects,
       written: [],
-      fate: 'pending',
-      holders: 1,
+      fate: aside === undefined ? 'pending' : 'aside',
+      aside,
+      holders: aside === undefined ? 1 : 0,
       confirmedAtMs: 0,
     }
     this.entries.push(entry)
@@ -104,10 +123,41 @@ export class Ledger {
   /** The change left this group in a register or flag. */
   wrote(entry: Entry, key: string, word: number, group: Int32Array): void {
     entry.written.push({ key, word, group })
+    if (entry.aside === undefined) this.#publish(key, word, group)
+  }
+
+  #publish(key: string, word: number, group: Int32Array): void {
     const at = `${key}/${word}`
     const list = this.#written.get(at)
     if (list === undefined) this.#written.set(at, [group])
     else list.push(group)
+  }
+
+  /**
+   * The branch they were made on was merged, as one change: into another branch, or for everybody. What they did to cells of these keys
+   * was left out.
+   */
+  merge(entries: readonly Entry[], number: number, without: ReadonlySet<string>, into?: object): void {
+    const nets = new Map<number, number>()
+    for (const entry of entries) {
+      entry.number = number
+      entry.aside = into
+      entry.effects = entry.effects.filter(({ key }) => !without.has(key))
+      entry.written = entry.written.filter(({ key }) => !without.has(key))
+      nets.set(entry.digit, (nets.get(entry.digit) ?? 0) + entry.by)
+      if (into !== undefined) continue
+      entry.fate = 'pending'
+      entry.holders = 1
+      for (const { key, word, group } of entry.written) this.#publish(key, word, group)
+    }
+    if (nets.size < 2) return
+    const name = `change ${number} of ${entries[0].author}, a merged branch`
+    this.#groups.push({ name, digits: [...nets.keys()], by: [...nets.values()] })
+  }
+
+  /** The branch they were made on is gone. */
+  drop(entries: readonly Entry[]): void {
+    for (const entry of entries) entry.fate = 'dropped'
   }
 
   /** The author was told, over a connection opened at `sinceMs`: before the hub's disk was set back, that says nothing. */
@@ -153,23 +203,37 @@ export class Ledger {
       const within = digit % digitsPerRow
       const at = 2 * (words.digits + Math.floor(within / digitsPerCounter))
       counts[digit] = readDigit(row[at], row[at + 1], within % digitsPerCounter)
-      const [least, most] = this.#rangeOf(digit, false)
+      const [least, most] = this.#rangeOf(digit, false, view)
       if (counts[digit] > most || counts[digit] < least)
         throw new FailureError(
           counts[digit] > most ? 'double' : 'torn',
           `${this.#describeDigit(digit)} counts ${counts[digit]} times at ${view.name}`,
         )
     }
+    for (const { name, digits, by } of this.#groups) {
+      const moved = by.findIndex(by => by !== 0)
+      const times = moved < 0 ? 0 : counts[digits[moved]] / by[moved]
+      for (const [i, digit] of digits.entries())
+        if (counts[digit] !== times * by[i])
+          throw new FailureError(
+            'torn',
+            `${name}, counts in part at ${view.name}: ${this.#describeDigit(digit)} ${counts[digit]} times`,
+          )
+    }
     return counts
   }
 
   /** How often the change of this digit may count: now, or when everything that is on its way has arrived. */
-  #rangeOf(digit: number, final: boolean): [number, number] {
+  #rangeOf(digit: number, final: boolean, view: View): [number, number] {
     let least = 0
     let most = 0
-    for (const { by, fate } of this.#byDigit[digit]) {
-      const must = final && (fate === 'pending' || fate === 'confirmed')
-      const can = !final || fate !== 'refused'
+    for (const { by, fate, aside } of this.#byDigit[digit]) {
+      if (fate === 'dropped') continue
+      const isAside = fate === 'aside'
+      // A branch shows its own changes from the moment they are made.
+      if (isAside && (aside === undefined || view.asides?.has(aside) !== true)) continue
+      const must = isAside || (final && (fate === 'pending' || fate === 'confirmed'))
+      const can = isAside || !final || fate !== 'refused'
       if (by > 0) {
         if (must) least++
         if (can) most++
@@ -194,7 +258,7 @@ export class Ledger {
   checkFinal(view: View): void {
     const counts = this.count(view)
     for (let digit = 0; digit < counts.length; digit++) {
-      const [least, most] = this.#rangeOf(digit, true)
+      const [least, most] = this.#rangeOf(digit, true, view)
       if (counts[digit] >= least && counts[digit] <= most) continue
       const refused = this.#byDigit[digit].some(entry => entry.fate === 'refused')
       throw new FailureError(
@@ -290,6 +354,7 @@ export class Ledger {
       const from = 2 * Number(word)
       const found = row.subarray(from, from + groups[0].length)
       if (found.every(half => half === 0) || groups.some(group => isSame(group, found))) continue
+      if (this.#isWrittenAside(view, key, Number(word), found)) continue
       throw new FailureError(
         'unwritten',
         `word ${word} of ${key} holds ${[...found]} at ${view.name}: nobody wrote that`,
@@ -297,12 +362,23 @@ export class Ledger {
     }
   }
 
+  #isWrittenAside({ asides }: View, key: string, word: number, found: Int32Array): boolean {
+    if (asides === undefined) return false
+    return this.entries.some(
+      ({ fate, aside, written }) =>
+        fate === 'aside' &&
+        aside !== undefined &&
+        asides.has(aside) &&
+        written.some(one => one.key === key && one.word === word && isSame(one.group, found)),
+    )
+  }
+
   #checkLargest(view: View): void {
     const row = this.#row
     const must = new Map<string, Int32Array>()
     const may = new Map<string, Int32Array[]>()
     for (const { fate, written } of this.entries) {
-      if (fate === 'refused') continue
+      if (fate === 'refused' || fate === 'aside' || fate === 'dropped') continue
       for (const { key, word, group } of written) {
         const at = `${key}/${word}`
         if (fate === 'unknown') may.set(at, [...(may.get(at) ?? []), group])

@@ -4,6 +4,7 @@
  */
 import { SeededRandom } from 'atomik/engine'
 import type { CrashLoss } from './disk.ts'
+import { drawBranches } from './plan-branches.ts'
 import { type Change, drawChange } from './workload.ts'
 
 /** Where in the writing of a commit the power fails. */
@@ -20,10 +21,18 @@ interface Lasting extends AtNode {
   readonly untilMs: number
 }
 
+/** Where a program does something: on a branch it has opened, or on the replica itself. */
+interface OnBranch {
+  readonly branch?: number
+}
+
 export type PlanItem =
-  | (AtNode & Change & { readonly kind: 'change' })
+  | (AtNode & OnBranch & Change & { readonly kind: 'change' })
   /** Undoes one of the replica's own changes, counted back from its last, or brings it back. */
-  | (AtNode & { readonly kind: 'undo'; readonly back: number })
+  | (AtNode & OnBranch & { readonly kind: 'undo'; readonly back: number })
+  /** The replica's program opens a branch of this number, of branch `under` when that is open. */
+  | (AtNode & { readonly kind: 'branch'; readonly branch: number; readonly under?: number })
+  | (AtNode & { readonly kind: 'branch ends'; readonly branch: number; readonly how: 'merge' | 'drop' })
   | (Lasting & {
       readonly kind: 'weather'
       readonly drop: number
@@ -274,6 +283,7 @@ export function drawPlan(seed: number): Plan {
     const [point, loss, downMs] = ['idle', 'lost', 50] as const
     items.push({ kind: 'crash', atMs: atMs + 1300 + links.below(500), node: written, point, loss, downMs })
   }
+  items.push(...drawBranches(new SeededRandom(seed ^ 0x62_72_61), { replicas, healAtMs, cells }))
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   return {

@@ -8,6 +8,7 @@
  */
 import { AtomikError } from 'atomik'
 import {
+  type Branch,
   kept,
   type Put,
   Replica,
@@ -23,19 +24,12 @@ import type { VirtualDisk } from './disk.ts'
 import { describe, type Entry, type Ledger, type View } from './ledger.ts'
 import { type ArmedCrash, MachineDisk } from './machine-disk.ts'
 import type { Connection } from './network.ts'
+import { type Deed, Program, perform, readKey } from './program.ts'
 import type { EventQueue } from './queue.ts'
-import { cellsTable, schemas, words } from './schema.ts'
+import { cellsTable, schemas } from './schema.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
-import {
-  type Effect,
-  halvesOf,
-  isRegister,
-  makeChange,
-  maxWords,
-  permitted,
-  registerHalves,
-} from './workload.ts'
+import type { Effect } from './workload.ts'
 
 export interface NodeWorld {
   readonly queue: EventQueue
@@ -54,13 +48,7 @@ export interface NodeWorld {
 type Input =
   | { readonly kind: 'step'; readonly nowMs: number; readonly event: ReplicaEvent }
   | { readonly kind: 'flush'; readonly nowMs: number }
-  | {
-      readonly kind: 'change'
-      readonly nowMs: number
-      readonly digit: number
-      readonly effects: readonly Effect[]
-    }
-  | { readonly kind: 'undo' | 'redo'; readonly nowMs: number; readonly change: number }
+  | { readonly kind: 'deed'; readonly deed: Deed }
 
 /** A machine as it was: enough to be born again as it. */
 export interface Snapshot {
@@ -69,7 +57,7 @@ export interface Snapshot {
   readonly inputs: readonly Input[]
   readonly randomSeed: number
   readonly isUpgraded: boolean
-  readonly changes: ReadonlyMap<number, Entry>
+  readonly changes: ReadonlyMap<number, readonly Entry[]>
   readonly lastChange: number
   readonly heardOf: number
 }
@@ -84,6 +72,9 @@ export class ReplicaNode {
   readonly name: string
   readonly clock: WallClock
   replica: Replica
+  /** Branches its program has open, in this life. */
+  #branches = new Map<number, Branch>()
+  readonly program: Program
   connection: Connection | undefined
   /** The process does not run. */
   isDown = false
@@ -103,8 +94,6 @@ export class ReplicaNode {
   #inputs: Input[] | undefined
   #randomSeed: number
   #random: SeededRandom
-  /** Own changes by number, as far as this life knows them. */
-  #changes = new Map<number, Entry>()
   /** Own changes up to here were reported confirmed or refused. */
   #heardOf = 0
   /** Own changes up to here were reported saved, and the clock's stamp that was saved with them. */
@@ -114,7 +103,6 @@ export class ReplicaNode {
   #stampFloor = zero
   #retryMs = retryMsMin
   #life = 0
-  readonly #row = new Int32Array(64)
 
   /** @param disk what it begins with, when it has one */
   constructor(
@@ -145,6 +133,29 @@ export class ReplicaNode {
         disk,
       )
     this.replica = this.#newReplica()
+    this.program = this.#newProgram()
+  }
+
+  #newProgram(): Program {
+    const self = this
+    return new Program({
+      ledger: this.#world.ledger,
+      name: this.name,
+      view: this.view,
+      get life() {
+        return { trunk: self.replica, branches: self.#branches }
+      },
+      get isUpgraded() {
+        return self.isUpgraded
+      },
+      get stampFloor() {
+        return self.#stampFloor
+      },
+      now: () => this.clock.now(),
+      do: deed => this.#do({ kind: 'deed', deed }),
+      note: text => this.#note(text),
+      count: what => this.#world.count(what),
+    })
   }
 
   #newReplica(): Replica {
@@ -185,108 +196,23 @@ export class ReplicaNode {
 
   // ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  change(planned: readonly Effect[]): void {
-    // What the plan has for the new version waits until it runs.
-    if (this.isDown || (!this.isUpgraded && planned.some(({ kind }) => kind === 'extra' || kind === 'note')))
-      return
-    const effects = permitted(this.replica, planned)
-    const { ledger } = this.#world
-    const before = this.#readCells(effects)
-    const digit = ledger.digits
-    const nowMs = this.clock.now()
-    const number = this.#do({ kind: 'change', nowMs, digit, effects })
-    const entry = ledger.add(this.name, number, { effects })
-    this.#changes.set(number, entry)
-    this.#note(`change ${number} (#${entry.id})`)
-    this.#recordWrites(entry, before)
-    this.#checkRead(entry, effects)
-    this.#flush()
+  /** @param branch where it is made; default: the replica itself */
+  change(effects: readonly Effect[], branch?: number): void {
+    if (!this.isDown && this.program.change(effects, branch)) this.#flush()
   }
 
   /** Undoes the own change `back` before the last, when that can still be undone; brings it back when it is undone. */
-  undo(back: number): void {
-    if (this.isDown) return
-    const undone = this.#changes.get(this.replica.lastChange - back)
-    if (undone === undefined || undone.fate === 'refused') return
-    // Undo flips bits back: of patches that overlap only the last may be undone.
-    if (undone.effects.some(({ kind }) => kind === 'patch' || kind === 'claim')) return
-    const before = this.#readCells(undone.effects)
-    const { lastChange } = this.replica
-    let number: number
-    let inverted: Entry | undefined = undone
-    try {
-      number = this.#do({ kind: 'undo', nowMs: this.clock.now(), change: undone.number })
-      if (number <= lastChange) {
-        inverted = this.#changes.get(number)
-        number = this.#do({ kind: 'redo', nowMs: this.clock.now(), change: undone.number })
-      }
-    } catch (error) {
-      // Refused, and this replica has heard of it.
-      if (error instanceof AtomikError && error.code === 'unknown-change') return
-      throw error
-    }
-    if (inverted === undefined || number <= lastChange)
-      throw new FailureError('error', `${this.name} was told that change ${number} undoes ${undone.number}`)
-    const entry = this.#world.ledger.undo(this.name, number, inverted)
-    this.#changes.set(number, entry)
-    this.#note(`${inverted === undone ? 'undo' : 'redo'} of ${undone.number} as ${number} (#${entry.id})`)
-    this.#recordWrites(entry, before)
-    this.#flush()
+  undo(back: number, branch?: number): void {
+    if (!this.isDown && this.program.undo(back, branch)) this.#flush()
   }
 
-  #readCells(effects: readonly Effect[]): Map<string, Int32Array> {
-    const rows = new Map<string, Int32Array>()
-    for (const { key } of effects) {
-      if (rows.has(key)) continue
-      const row = new Int32Array(64)
-      this.view.readRow(cellsTable, key, row)
-      rows.set(key, row)
-    }
-    return rows
+  /** Opens a branch, of branch `under` when that is open. */
+  branch(id: number, under?: number): void {
+    if (!this.isDown) this.program.branch(id, under)
   }
 
-  /** Registers and flags that this change moved, and what it put there. */
-  #recordWrites(entry: Entry, before: ReadonlyMap<string, Int32Array>): void {
-    for (const [key, then] of before) {
-      const now = this.#row
-      now.fill(0)
-      this.view.readRow(cellsTable, key, now)
-      for (const { word, halves } of maxWords) {
-        const at = 2 * word
-        let moved = false
-        for (let half = at; half < at + halves; half++) if (now[half] !== then[half]) moved = true
-        if (!moved) continue
-        this.#world.ledger.wrote(entry, key, word, now.slice(at, at + halves))
-        if (isRegister(word) && !isAfter(now, at, this.#stampFloor))
-          throw new FailureError(
-            'clock',
-            `${describe(entry)} writes word ${word} of ${key} under a stamp that is not later than what ${this.name} had saved before it restarted`,
-          )
-      }
-    }
-  }
-
-  /** A program reads what it has just written. */
-  #checkRead(entry: Entry, effects: readonly Effect[]): void {
-    const last = new Map<string, Effect>()
-    for (const effect of effects) last.set(`${effect.kind}/${effect.key}`, effect)
-    for (const effect of last.values()) {
-      const row = this.#row
-      row.fill(0)
-      this.view.readRow(cellsTable, effect.key, row)
-      if (effect.kind === 'name' || effect.kind === 'pair' || effect.kind === 'note') {
-        const at = 2 * words[effect.kind] + 2
-        const value = halvesOf(effect)
-        for (let i = 0; i < registerHalves[effect.kind]; i++)
-          if (row[at + i] !== value[i])
-            throw new FailureError(
-              'unread',
-              `${this.name} wrote ${effect.value} into ${effect.kind} of ${effect.key} (#${entry.id}) and does not read it`,
-            )
-      } else if (effect.kind === 'flag' && ((row[2 * words.on] & 1) === 1) !== effect.on) {
-        throw new FailureError('unread', `${this.name} set the flag of ${effect.key} (#${entry.id}) in vain`)
-      }
-    }
+  endBranch(id: number, how: 'merge' | 'drop'): void {
+    if (!this.isDown && this.program.end(id, how)) this.#flush()
   }
 
   // ── the engine ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -313,7 +239,7 @@ export class ReplicaNode {
 
   #do(input: Input, actions: ReplicaAction[] = []): number {
     this.#inputs?.push(input)
-    return feed(this.replica, input, actions)
+    return feed(this.replica, this.#branches, input, actions)
   }
 
   #perform(actions: readonly ReplicaAction[]): void {
@@ -326,13 +252,11 @@ export class ReplicaNode {
         this.#note(`changes (${action.from}, ${action.to}] refused: ${action.code}`)
         this.#world.count('refusals')
         for (let change = action.from + 1; change <= action.to; change++) {
-          const entry = this.#changes.get(change)
-          if (entry !== undefined) this.#world.ledger.refuse(entry)
+          for (const entry of this.program.changes.get(change) ?? []) this.#world.ledger.refuse(entry)
         }
       } else if (action.type === 'confirmed') {
         for (let change = this.#heardOf + 1; change <= action.change; change++) {
-          const entry = this.#changes.get(change)
-          if (entry !== undefined)
+          for (const entry of this.program.changes.get(change) ?? [])
             this.#world.ledger.confirm(entry, this.#world.queue.nowMs, this.connection?.openedAtMs ?? 0)
         }
         this.#heardOf = Math.max(this.#heardOf, action.change)
@@ -463,22 +387,31 @@ export class ReplicaNode {
   /** A new process, from what the disk holds; without one from nothing. */
   #open(): void {
     this.disk?.start()
+    this.#forgetBranches()
     this.replica = this.#newReplica()
     const { lastChange, confirmedChange } = this.replica
-    for (const [change, entry] of this.#changes) {
+    const { changes } = this.program
+    for (const [change, entries] of changes) {
       if (change <= lastChange) continue
-      // What was reported saved is in the store, or the hub had confirmed it.
-      if (change <= this.#saved && entry.fate === 'pending')
-        throw new FailureError(
-          'lost',
-          `${describe(entry)} was reported saved, and the store knows changes up to ${lastChange}`,
-        )
-      this.#world.ledger.release(entry)
-      this.#changes.delete(change)
+      for (const entry of entries) {
+        // What was reported saved is in the store, or the hub had confirmed it.
+        if (change <= this.#saved && entry.fate === 'pending')
+          throw new FailureError(
+            'lost',
+            `${describe(entry)} was reported saved, and the store knows changes up to ${lastChange}`,
+          )
+        this.#world.ledger.release(entry)
+      }
+      changes.delete(change)
     }
     this.#saved = this.replica.savedChange
     this.#heardOf = confirmedChange
     this.#stampFloor = this.#savedStamp
+  }
+
+  #forgetBranches(): void {
+    this.program.forgetBranches()
+    this.#branches = new Map()
   }
 
   // ── copies ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -495,7 +428,7 @@ export class ReplicaNode {
       inputs: this.#inputs?.slice() ?? [],
       randomSeed: this.#randomSeed,
       isUpgraded: this.isUpgraded,
-      changes: new Map(this.#changes),
+      changes: new Map(this.program.changes),
       lastChange: this.replica.lastChange,
       heardOf: this.#heardOf,
     }
@@ -507,9 +440,11 @@ export class ReplicaNode {
     this.isDown = true
     this.disk?.stop()
     this.disconnect()
-    for (const [change, entry] of this.#changes)
-      if (snapshot.changes.get(change) !== entry) this.#world.ledger.release(entry)
-    this.#wake(snapshot, new Set(this.#changes.values()))
+    const { changes } = this.program
+    for (const [change, entries] of changes)
+      if (snapshot.changes.get(change) !== entries)
+        for (const entry of entries) this.#world.ledger.release(entry)
+    this.#wake(snapshot, new Set([...changes.values()].flat()))
   }
 
   /** The same on a machine that was nothing before. */
@@ -521,8 +456,11 @@ export class ReplicaNode {
   #wake(snapshot: Snapshot, held: ReadonlySet<Entry>): void {
     this.isCopy = true
     this.isUpgraded = snapshot.isUpgraded
-    this.#changes = new Map(snapshot.changes)
-    for (const entry of snapshot.changes.values()) if (!held.has(entry)) entry.holders++
+    this.program.changes = new Map(snapshot.changes)
+    for (const entries of snapshot.changes.values())
+      for (const entry of entries) if (!held.has(entry)) entry.holders++
+    // Of branches in the copied memory only the original's is merged: both would count.
+    this.#forgetBranches()
     this.#saved = 0
     this.#savedStamp = zero
     if (snapshot.disk === undefined) this.#relive(snapshot)
@@ -541,11 +479,13 @@ export class ReplicaNode {
     this.replica = this.#newReplica()
     for (const input of snapshot.inputs) {
       try {
-        feed(this.replica, input, [])
+        feed(this.replica, this.#branches, input, [])
       } catch (error) {
         if (!(error instanceof AtomikError)) throw error
       }
     }
+    for (const branch of this.#branches.values()) branch.drop()
+    this.#branches = new Map()
     // From here on it is another machine: time and random numbers are its own. No further copy is made of it.
     this.#inputs = undefined
     this.#random = new SeededRandom(this.#world.random.next32())
@@ -587,12 +527,7 @@ export class ReplicaNode {
         const isKnown = (epoch.low | epoch.high) !== 0
         return (isKnown ? schema : schemas[0]).layouts[cellsTable].words
       },
-      readRow(table: number, key: string, out: Int32Array) {
-        const row = self.replica.findRow(table, key)
-        if (row < 0) return false
-        self.replica.readRow(table, row, out)
-        return true
-      },
+      readRow: (table: number, key: string, out: Int32Array) => readKey(self.replica, table, key, out),
     }
   })()
 }
@@ -601,12 +536,12 @@ function stampOf({ clock }: Replica): Halves {
   return { low: clock.low, high: clock.high }
 }
 
-/** True when the stamp at this place is larger. */
-function isAfter(words: Int32Array, at: number, { low, high }: Halves): boolean {
-  return words[at + 1] === high ? words[at] >>> 0 > low >>> 0 : words[at + 1] >>> 0 > high >>> 0
-}
-
-function feed(replica: Replica, input: Input, actions: ReplicaAction[]): number {
+function feed(
+  replica: Replica,
+  branches: Map<number, Branch>,
+  input: Input,
+  actions: ReplicaAction[],
+): number {
   switch (input.kind) {
     case 'step':
       replica.step(input.nowMs, input.event, actions)
@@ -614,11 +549,7 @@ function feed(replica: Replica, input: Input, actions: ReplicaAction[]): number 
     case 'flush':
       replica.flush(input.nowMs, actions)
       return 0
-    case 'change':
-      return makeChange(replica, input.nowMs, input.digit, input.effects)
-    case 'undo':
-      return replica.undo(input.nowMs, input.change)
-    case 'redo':
-      return replica.redo(input.nowMs, input.change)
+    case 'deed':
+      return perform({ trunk: replica, branches }, input.deed)
   }
 }

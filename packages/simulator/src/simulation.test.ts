@@ -61,6 +61,8 @@ describe('a simulation', () => {
       'slow reader',
       'checkpoint',
       'schema upgrade',
+      'branch merged',
+      'branch dropped',
     ])
     for (let seed = 1; seed <= 200 && missing.size > 0; seed++)
       for (const fault of Object.keys(new Simulation({ seed }).run().faults)) missing.delete(fault)
@@ -228,6 +230,26 @@ describe('the ledger', () => {
     expect(kindOf(() => ledger.checkFinal(stateOf([0])))).toBe('fine')
     expect(kindOf(() => ledger.checkFinal(stateOf([-1])))).toBe('double')
     expect(kindOf(() => ledger.checkFinal(stateOf([1])))).toBe('double')
+  })
+
+  it('counts what was made on a branch there alone until it is merged, then everywhere as one, and never once it is dropped', () => {
+    const ledger = new Ledger()
+    const aside = {}
+    const made = [ledger.add('r0', 1, { effects: [] }, aside), ledger.add('r0', 2, { effects: [] }, aside)]
+    const dropped = ledger.add('r0', 3, { effects: [] }, aside)
+    const onBranch = (counts: readonly number[]): View => ({ ...stateOf(counts), asides: new Set([aside]) })
+    expect(kindOf(() => ledger.checkView(stateOf([0, 0, 0])))).toBe('fine')
+    expect(kindOf(() => ledger.checkView(stateOf([1, 0, 0])))).toBe('double')
+    expect(kindOf(() => ledger.checkView(onBranch([1, 1, 1])))).toBe('fine')
+    expect(kindOf(() => ledger.checkView(onBranch([1, 0, 1])))).toBe('torn')
+    ledger.drop([dropped])
+    ledger.merge(made, 7, new Set())
+    expect(kindOf(() => ledger.checkView(stateOf([1, 1, 0])))).toBe('fine')
+    expect(kindOf(() => ledger.checkView(stateOf([0, 0, 0])))).toBe('fine')
+    expect(kindOf(() => ledger.checkView(stateOf([1, 0, 0])))).toBe('torn')
+    expect(kindOf(() => ledger.checkView(stateOf([1, 1, 1])))).toBe('double')
+    expect(kindOf(() => ledger.checkFinal(stateOf([0, 0, 0])))).toBe('lost')
+    expect(kindOf(() => ledger.checkFinal(stateOf([1, 1, 0])))).toBe('fine')
   })
 
   it('computes sums from what counts: half a change shows', () => {

@@ -283,7 +283,7 @@ export class Simulation {
     if (this.nowMs > this.plan.healAtMs + convergeMsMax) this.#stuck()
     if (this.#isHealed && this.nowMs > this.plan.healAtMs + 2000) return
     const node = this.replicas[this.#looked++ % this.replicas.length]
-    if (!node.isDown) this.ledger.checkView(node.view)
+    if (!node.isDown) for (const view of [node.view, ...node.program.asides]) this.ledger.checkView(view)
     if (this.#looked % 4 === 0 && this.hub.space !== undefined) this.ledger.checkHub(this.hub.view)
   }
 
@@ -318,10 +318,16 @@ export class Simulation {
     switch (item.kind) {
       case 'change':
         // A copy that was planned is there only when it could be made.
-        this.replicas[item.node]?.change(item.effects)
+        this.replicas[item.node]?.change(item.effects, item.branch)
         return
       case 'undo':
-        this.replicas[item.node].undo(item.back)
+        this.replicas[item.node].undo(item.back, item.branch)
+        return
+      case 'branch':
+        this.replicas[item.node].branch(item.branch, item.under)
+        return
+      case 'branch ends':
+        this.replicas[item.node].endBranch(item.branch, item.how)
         return
       case 'weather': {
         const { drop, repeat, delayMs, reorder, node, untilMs } = item
@@ -490,6 +496,7 @@ export class Simulation {
       if (replica.stats.divergences > 0)
         throw new FailureError('divergence', `${name} found itself different from the hub and loaded anew`)
       this.ledger.checkFinal(node.view)
+      for (const view of node.program.asides) this.ledger.checkView(view)
       node.checkStore()
     }
     const stored = this.hub.reopened()

@@ -12,8 +12,10 @@ export type FailureKind =
   | 'unwritten'
   /** A reader saw part of a change. */
   | 'torn'
-  /** A program does not read what it has just written. */
+  /** A program does not read what it has just written, or, of a branch that was merged, what that showed. */
   | 'unread'
+  /** The diff of a branch does not name what merging it changes. */
+  | 'diff'
   /** A reader was told what was not on disk yet. */
   | 'early'
   /** After healing, equality did not come within its bound. */

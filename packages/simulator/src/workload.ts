@@ -4,18 +4,18 @@
  */
 import { WordKind } from 'atomik/algebra'
 import {
-  type Branch,
   type Edit,
   isNewRegion,
   mayPatch,
   nameWriter,
   pageKey,
   patchPage,
-  type Replica,
+  Replica,
   regionWords,
   type SeededRandom,
   writerOf,
 } from 'atomik/engine'
+import type { Trunk } from './program.ts'
 import {
   cellsTable,
   filesTable,
@@ -109,13 +109,8 @@ function headOf(replica: Replica, key: string): { shown: Int32Array; confirmed: 
   return { shown, confirmed: words.slice(2 * head * layout.words, 2 * (head + 1) * layout.words) }
 }
 
-/** Makes a change at a replica, at a copy that lives through the same again, or on a branch. Returns its number. */
-export function makeChange(
-  replica: Replica | Branch,
-  nowMs: number,
-  digit: number,
-  effects: readonly Effect[],
-): number {
+/** Makes a change at a replica of any kind, at a copy that lives through the same again, or on a branch. Returns its number. */
+export function makeChange(replica: Trunk, nowMs: number, digit: number, effects: readonly Effect[]): number {
   const place = placeOfDigit(digit)
   const row = replica.row(ledgerTable, place.key)
   return replica.change(nowMs, edit => {
@@ -128,9 +123,9 @@ export function makeChange(
 
 type FileEffect = Effect & { readonly kind: 'patch' | 'claim' }
 
-function applyToFile(edit: Edit, replica: Replica | Branch, effect: FileEffect): void {
-  // Nobody writes regions on a branch.
-  if (!('incarnation' in replica)) return
+function applyToFile(edit: Edit, replica: Trunk, effect: FileEffect): void {
+  // Nobody writes regions elsewhere: on a branch, in a tab that follows, in a mesh.
+  if (!(replica instanceof Replica)) return
   const { shown, confirmed } = headOf(replica, effect.key)
   const isNew = isNewRegion(shown, confirmed, replica.hasEarlierPending)
   if (effect.kind === 'claim' || isNew)

@@ -174,7 +174,8 @@ export class Recording {
   #keep(atMs = 0): void {
     const { hub, replicas, network, ledger, events } = this.#simulation
     const changes = { made: ledger.entries.length, confirmed: 0, pending: 0, refused: 0 }
-    for (const { fate } of ledger.entries) if (fate !== 'unknown') changes[fate]++
+    for (const { fate } of ledger.entries)
+      if (fate === 'confirmed' || fate === 'pending' || fate === 'refused') changes[fate]++
     this.moments.push({
       atMs,
       hub: {

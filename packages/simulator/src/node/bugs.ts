@@ -3,6 +3,8 @@
  * patch names the text it replaces; when that text is not there exactly once, the run stops instead of testing nothing. A simulator
  * that does not find every one of these within its bound is not worth its time.
  */
+import { branchBugs } from './bugs-branches.ts'
+
 export interface Edit {
   /** Under packages/atomik/src. */
   readonly file: string
@@ -498,4 +500,5 @@ export const bugs: readonly Bug[] = [
     ],
     seedsMax: 500,
   },
+  ...branchBugs,
 ]
