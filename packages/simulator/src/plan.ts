@@ -5,6 +5,7 @@
 import { SeededRandom } from 'atomik/engine'
 import type { CrashLoss } from './disk.ts'
 import { drawBranches } from './plan-branches.ts'
+import { drawMesh, drawMeshItems, type MeshPlan } from './plan-mesh.ts'
 import { type Change, drawChange } from './workload.ts'
 
 /** Where in the writing of a commit the power fails. */
@@ -13,6 +14,8 @@ export type Way = 'up' | 'down' | 'both'
 
 interface Timed {
   readonly atMs: number
+  /** It happens in the mesh, where `node` is a node, or a link. */
+  readonly space?: 'mesh'
 }
 interface AtNode extends Timed {
   readonly node: number
@@ -66,6 +69,8 @@ export type PlanItem =
   /** The replica's program starts again in the version that knows two more fields, and uses them. */
   | (AtNode & { readonly kind: 'schema upgrade'; readonly downMs: number })
   | (Timed & { readonly kind: 'checkpoint' })
+  /** A node of the mesh ends; the next process begins empty, or with what the last held at `takenAtMs`. */
+  | (AtNode & { readonly kind: 'mesh restart'; readonly downMs: number; readonly takenAtMs?: number })
   | (Timed & { readonly kind: 'hub restore'; readonly takenAtMs: number })
   /** `node` −1 is the hub; of a replica without a disk it says nothing. */
   | (Lasting & { readonly kind: 'disk full' })
@@ -82,6 +87,8 @@ export interface Plan {
   readonly healAtMs: number
   /** Bytes of log the hub keeps: small, so that readers get folds and snapshots. */
   readonly logBytesMax: number
+  /** Nodes of another space, without a hub, live beside the others. */
+  readonly mesh?: MeshPlan
   readonly items: readonly PlanItem[]
 }
 
@@ -284,6 +291,9 @@ export function drawPlan(seed: number): Plan {
     items.push({ kind: 'crash', atMs: atMs + 1300 + links.below(500), node: written, point, loss, downMs })
   }
   items.push(...drawBranches(new SeededRandom(seed ^ 0x62_72_61), { replicas, healAtMs, cells }))
+  const meshes = new SeededRandom(seed ^ 0x6d_65_73_68)
+  const mesh = drawMesh(meshes)
+  if (mesh !== undefined) items.push(...drawMeshItems(meshes, mesh, healAtMs))
   const order = new Map(items.map((item, i) => [item, i]))
   items.sort((a, b) => a.atMs - b.atMs || (order.get(a) ?? 0) - (order.get(b) ?? 0))
   return {
@@ -293,6 +303,7 @@ export function drawPlan(seed: number): Plan {
     unsentBatchesMax: hasSmallOutbox ? between(1, 6) : 1024,
     healAtMs,
     logBytesMax: [300, 2000, 1 << 20][random.below(3)],
+    ...(mesh && { mesh }),
     items,
   }
 }

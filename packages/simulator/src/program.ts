@@ -213,16 +213,17 @@ export class Program {
 
   // ── branches ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Opens a branch, of branch `under` when that is named and still open. */
-  branch(id: number, under?: number): void {
+  /** Opens a branch, of branch `under` when that is named and still open. That changes nothing yet. */
+  branch(id: number, under?: number): false {
     const parent = under === undefined ? undefined : this.#asides.get(under)
     const { life, view } = this.#host
     this.#host.do({ kind: 'branch', nowMs: this.#host.now(), id, ...(parent && { on: parent.id }) })
     const branch = life.branches.get(id)
-    if (branch === undefined) return
+    if (branch === undefined) return false
     this.#host.count('branch')
     this.#host.note(`opens branch ${id}${on(parent?.id)}`)
     this.#asides.set(id, new Aside(id, parent, branch, parent?.view ?? view))
+    return false
   }
 
   /** Ends a branch, and with it all branches of it. True when something was changed by that. */

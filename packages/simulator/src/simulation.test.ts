@@ -63,6 +63,8 @@ describe('a simulation', () => {
       'schema upgrade',
       'branch merged',
       'branch dropped',
+      'mesh node restarted empty',
+      'mesh node restarted from an image',
     ])
     for (let seed = 1; seed <= 200 && missing.size > 0; seed++)
       for (const fault of Object.keys(new Simulation({ seed }).run().faults)) missing.delete(fault)

@@ -9,6 +9,7 @@ import { VirtualDisk } from './disk.ts'
 import { HubNode, skewMsMax } from './hub-node.ts'
 import { Ledger } from './ledger.ts'
 import type { MachineDisk } from './machine-disk.ts'
+import { Mesh } from './mesh.ts'
 import { type Connection, calm, Network } from './network.ts'
 import { drawPlan, type Plan, type PlanItem } from './plan.ts'
 import { EventQueue } from './queue.ts'
@@ -57,6 +58,8 @@ export class Simulation {
   readonly network: Network
   readonly hub: HubNode
   readonly replicas: ReplicaNode[] = []
+  /** Nodes of a space without a hub. */
+  readonly mesh: Mesh | undefined
   readonly faults: Record<string, number> = {}
   readonly events: SimulationEvent[] = []
   /** Set when the run is over. */
@@ -101,7 +104,13 @@ export class Simulation {
     )
     for (const [i, isDurable] of this.plan.durable.entries())
       this.#addReplica(`r${i}`, isDurable ? new VirtualDisk() : undefined, this.plan.ordered[i])
-    for (const item of this.plan.items) this.#plan(item)
+    for (const item of this.plan.items) if (item.space === undefined) this.#plan(item)
+    const { mesh } = this.plan
+    if (mesh !== undefined) {
+      const count = (fault: string) => this.#count(fault)
+      const note = (who: string, text: string) => this.#note(who, text)
+      this.mesh = new Mesh({ queue, isRecording: this.#isRecording, count, note }, mesh, this.plan)
+    }
     queue.at(this.plan.healAtMs, () => this.#heal())
     this.#guard(() => {
       this.hub.start()
@@ -159,7 +168,7 @@ export class Simulation {
       seed: this.plan.seed,
       failure,
       faults: this.faults,
-      changes: this.ledger.entries.length,
+      changes: this.ledger.entries.length + (this.mesh?.ledger.entries.length ?? 0),
       virtualMs: this.nowMs,
       convergeMs: Math.max(0, this.nowMs - this.plan.healAtMs),
     }
@@ -283,6 +292,7 @@ export class Simulation {
     if (this.nowMs > this.plan.healAtMs + convergeMsMax) this.#stuck()
     if (this.#isHealed && this.nowMs > this.plan.healAtMs + 2000) return
     const node = this.replicas[this.#looked++ % this.replicas.length]
+    this.mesh?.look()
     if (!node.isDown) for (const view of [node.view, ...node.program.asides]) this.ledger.checkView(view)
     if (this.#looked % 4 === 0 && this.hub.space !== undefined) this.ledger.checkHub(this.hub.view)
   }
@@ -455,6 +465,7 @@ export class Simulation {
   #isSettled(): boolean {
     const { space } = this.hub
     if (space === undefined || space.lsn !== space.durableLsn) return false
+    if (this.mesh?.isSettled === false) return false
     if (this.network.flights.size > 0) return false
     return this.replicas.every(
       ({ isDown, connection, replica }) =>
@@ -474,7 +485,7 @@ export class Simulation {
     )
     throw new FailureError(
       'stuck',
-      `not equal ${convergeMsMax / 1000} s after healing: hub ${space === undefined ? 'closed' : `at ${space.lsn}, durable ${space.durableLsn}`}; ${states.join('; ')}`,
+      `not equal ${convergeMsMax / 1000} s after healing: hub ${space === undefined ? 'closed' : `at ${space.lsn}, durable ${space.durableLsn}`}; ${states.join('; ')}${this.mesh === undefined ? '' : `; mesh: ${this.mesh.describe()}`}`,
     )
   }
 
@@ -503,6 +514,7 @@ export class Simulation {
     if (stored.digest !== digest || stored.lsn !== space.lsn)
       throw new FailureError('store', 'what the disk holds is not what the hub serves')
     this.#checkSkew()
+    this.mesh?.finish()
     this.#end(undefined)
   }
 

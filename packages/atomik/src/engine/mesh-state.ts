@@ -28,7 +28,7 @@ import {
   writeMesh,
 } from '../wire/index.ts'
 import type { BranchParent } from './branch.ts'
-import { hasStampAfter, type StampClock } from './clock.ts'
+import { hasStampAfter, type StampClock, SteadyClock } from './clock.ts'
 import { Editor } from './editor.ts'
 import { History, inNameOrder, portions, sameBound } from './history.ts'
 import { formatIncarnation, nextLabel } from './label.ts'
@@ -105,6 +105,8 @@ export class MeshState implements BranchParent {
     divergences: 0,
   }
   protected readonly options: MeshOptions
+  /** What all timers here are held against; only stamps take the time of day. */
+  protected readonly steady = new SteadyClock()
   readonly #skewMsMax: number
   readonly #editor: Editor
   readonly #undo: UndoLog
@@ -453,9 +455,10 @@ export class MeshState implements BranchParent {
   /** Makes one segment of the open changes; they move from the accumulator to the reference. */
   protected seal(nowMs: number): MeshSegment | undefined {
     if (this.#lastChange === this.#sealedChange || this.#editor.isEditing) return undefined
-    if (nowMs - this.#saltAtMs >= saltMs) {
+    const steadyMs = this.steady.at(nowMs)
+    if (steadyMs - this.#saltAtMs >= saltMs) {
       this.#salt = { low: this.options.random32() | 0, high: this.options.random32() | 0 }
-      this.#saltAtMs = nowMs
+      this.#saltAtMs = steadyMs
     }
     const body = this.#body
     body.reset()

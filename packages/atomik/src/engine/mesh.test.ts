@@ -472,6 +472,19 @@ describe('a node', () => {
     net.settle()
     expect(read(net, 2, 'x', sum)).toBe(5)
   })
+  it('goes on offering what a peer lacks when the clocks are set back by an hour', () => {
+    const net = new Net(2)
+    net.connect(0, 1)
+    net.settle()
+    net.now -= 3_600_000
+    add(net, 0, 'x', 5)
+    net.flush(0)
+    // All that was sent is lost: what is told again after a while must bring it.
+    net.inFlight.length = 0
+    net.settle()
+    net.settle()
+    expect(read(net, 1, 'x', sum)).toBe(5)
+  })
   it('undoes, branches and merges as a replica does', () => {
     const net = chain(2)
     const [a] = net.machines

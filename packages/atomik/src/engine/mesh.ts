@@ -122,8 +122,9 @@ export class MeshNode extends MeshState {
 
   #tick(nowMs: number, actions: MeshAction[]): void {
     this.flush(nowMs, actions)
+    const steadyMs = this.steady.at(nowMs)
     for (const peer of this.#peers.values()) {
-      if (nowMs - peer.toldAtMs < this.#announceMs) continue
+      if (steadyMs - peer.toldAtMs < this.#announceMs) continue
       if (peer.theirs === undefined || !peer.heard) this.#greet(nowMs, peer, actions)
       else if (!this.#isSame(peer.theirs.vector) || !this.#isSame(peer.told)) this.#tell(nowMs, peer, actions)
     }
@@ -145,7 +146,7 @@ export class MeshNode extends MeshState {
   #greet(nowMs: number, peer: Peer, actions: MeshAction[]): void {
     const summary = this.summary
     peer.told = summary.vector
-    peer.toldAtMs = nowMs
+    peer.toldAtMs = this.steady.at(nowMs)
     const frame: MeshFrame = {
       type: 'greet',
       version: meshVersion,
@@ -160,7 +161,7 @@ export class MeshNode extends MeshState {
   #tell(nowMs: number, peer: Peer, actions: MeshAction[]): void {
     const summary = this.summary
     peer.told = summary.vector
-    peer.toldAtMs = nowMs
+    peer.toldAtMs = this.steady.at(nowMs)
     this.#send(peer, [{ type: 'summary', summary }], actions)
   }
 
@@ -259,8 +260,9 @@ export class MeshNode extends MeshState {
       peer.same = vector
       if (!this.#isSame(peer.told)) this.#tell(nowMs, peer, actions)
     } else if (isLess(own.vector, vector)) {
-      if (nowMs - peer.askedAtMs < this.#announceMs / 4) return
-      peer.askedAtMs = nowMs
+      const steadyMs = this.steady.at(nowMs)
+      if (steadyMs - peer.askedAtMs < this.#announceMs / 4) return
+      peer.askedAtMs = steadyMs
       if (this.histories.size <= vectorOutrightMax) this.#sendVector(peer, 2 ** meshBuckets - 1, actions)
       else {
         const digests = this.buckets.map(({ low, high }) => ({ low, high }))

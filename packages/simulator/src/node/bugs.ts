@@ -4,6 +4,7 @@
  * that does not find every one of these within its bound is not worth its time.
  */
 import { branchBugs } from './bugs-branches.ts'
+import { meshBugs } from './bugs-mesh.ts'
 
 export interface Edit {
   /** Under packages/atomik/src. */
@@ -501,4 +502,5 @@ export const bugs: readonly Bug[] = [
     seedsMax: 500,
   },
   ...branchBugs,
+  ...meshBugs,
 ]
