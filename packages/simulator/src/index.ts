@@ -2,7 +2,7 @@
 export { type CrashLoss, JournalStorage, VirtualDisk } from './disk.ts'
 export { HubNode } from './hub-node.ts'
 export { type Entry, Ledger, type View } from './ledger.ts'
-export { type Connection, type Flight, Network } from './network.ts'
+export { type Connection, type Flight, type Loss, Network } from './network.ts'
 export { describeItem, drawPlan, type Plan, type PlanItem } from './plan.ts'
 export { ReplicaNode } from './replica-node.ts'
 export { shorten } from './shorten.ts'

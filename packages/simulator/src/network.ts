@@ -62,6 +62,15 @@ export interface Ends {
   count(fault: string): void
 }
 
+/** A message that the network did away with. */
+export interface Loss {
+  readonly connection: Connection
+  readonly direction: Direction
+  readonly bytes: Uint8Array
+  /** It was under way until now; undefined when it was lost as it was sent. */
+  readonly flight?: Flight
+}
+
 /** Above this many bytes a reader is congested, below a quarter no more: the hub's marks, at the scale of these messages. */
 const congestedBytes = 400
 /** Bytes a slow reader takes in 100 ms. */
@@ -77,6 +86,8 @@ export class Network {
   /** How many partitions block a direction, by replica. */
   readonly blocked: Record<Direction, number>[] = []
   readonly slow: number[] = []
+  /** For whoever draws it: told of every message that is lost. */
+  onLoss: (loss: Loss) => void = () => {}
   readonly #queue: EventQueue
   readonly #random: SeededRandom
   readonly #ends: Ends
@@ -123,10 +134,12 @@ export class Network {
       this.#ends.count(
         this.blocked[node].up > 0 && this.blocked[node].down > 0 ? 'partition' : 'one-way partition',
       )
+      this.onLoss({ connection, direction, bytes })
       return
     }
     if (weather.drop > 0 && random.next() < weather.drop) {
       this.#ends.count('drop')
+      this.onLoss({ connection, direction, bytes })
       return
     }
     const isRepeated = weather.repeat > 0 && random.next() < weather.repeat
@@ -213,6 +226,7 @@ export class Network {
     const { connection, direction, order } = flight
     if (this.blocked[connection.node][direction] > 0) {
       this.#ends.count('partition')
+      this.onLoss({ connection, direction, bytes: flight.bytes, flight })
       return
     }
     if (order < connection.arrived[direction]) this.#ends.count('reorder')
@@ -228,7 +242,10 @@ export class Network {
   /** The connection breaks; the first message on its way in each direction may arrive in part. */
   cut(connection: Connection, midFrame: boolean): void {
     const mine = [...this.flights].filter(flight => flight.connection === connection)
-    for (const flight of mine) this.flights.delete(flight)
+    for (const flight of mine) {
+      this.flights.delete(flight)
+      this.onLoss({ connection, direction: flight.direction, bytes: flight.bytes, flight })
+    }
     connection.damaged = true
     this.#ends.count('cut')
     if (midFrame)

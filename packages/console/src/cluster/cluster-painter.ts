@@ -1,6 +1,6 @@
 /** Draws a cluster at one moment: the hub in the middle, replicas around it, messages on their way. */
 import { cssValue } from '../theme.ts'
-import type { Message, MessageKind, Moment, Standing } from './recording.ts'
+import { lostShownMs, type Message, type MessageKind, type Moment, type Standing } from './recording.ts'
 
 /** Above this many, replicas stand in two rings. */
 const oneRingMax = 26
@@ -112,7 +112,12 @@ export class ClusterPainter {
   #message(c: CanvasRenderingContext2D, message: Message, atMs: number): void {
     const place = this.#places[message.node]
     if (place === undefined) return
-    const way = (atMs - message.fromMs) / Math.max(1, message.endMs - message.fromMs)
+    const isGone = message.lost && atMs >= message.endMs
+    const way = Math.min(
+      // One that is lost at the very end is shown beside its machine, not below it.
+      message.lost ? 0.86 : 1,
+      (Math.min(atMs, message.endMs) - message.fromMs) / Math.max(1, message.dueMs - message.fromMs),
+    )
     const [from, to] = message.up ? [place, this.#center] : [this.#center, place]
     const length = Math.hypot(to.x - from.x, to.y - from.y)
     // Each direction has its side of the line.
@@ -120,11 +125,30 @@ export class ClusterPainter {
     const x = from.x + (to.x - from.x) * way - dy * 5
     const y = from.y + (to.y - from.y) * way + dx * 5
     const size = Math.min(7, 1.8 + Math.sqrt(message.bytes) / 5)
+    if (isGone) {
+      this.#cross(c, x, y, 1 - (atMs - message.endMs) / lostShownMs)
+      return
+    }
     c.fillStyle = this.#color(messageKinds.find(({ kind }) => kind === message.kind)?.color ?? '--quiet')
     c.beginPath()
     if (message.kind === 'greeting' || message.kind === 'note') c.rect(x - size, y - size, 2 * size, 2 * size)
     else c.arc(x, y, size, 0, 2 * Math.PI)
     c.fill()
+  }
+
+  /** Here a message was lost. */
+  #cross(c: CanvasRenderingContext2D, x: number, y: number, strength: number): void {
+    const half = 4.5
+    c.globalAlpha = Math.max(0.15, strength)
+    c.strokeStyle = this.#color('--bad')
+    c.lineWidth = 2
+    c.beginPath()
+    c.moveTo(x - half, y - half)
+    c.lineTo(x + half, y + half)
+    c.moveTo(x + half, y - half)
+    c.lineTo(x - half, y + half)
+    c.stroke()
+    c.globalAlpha = 1
   }
 
   #replica(

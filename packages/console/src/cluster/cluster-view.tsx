@@ -242,6 +242,12 @@ function Legend() {
         </li>
       ))}
       <li>
+        <b class="lost-key" aria-hidden="true">
+          ×
+        </b>
+        lost
+      </li>
+      <li>
         <i class="key" style={{ background: 'var(--good)', borderRadius: '50%' }} />
         equal with the hub
       </li>
@@ -352,6 +358,12 @@ function Verdict({ recording, moment, atMs }: { recording: Recording; moment: Mo
           <div key={name}>
             <dt>{name}</dt>
             <dd data-testid={`changes-${name}`}>{count(value)}</dd>
+          </div>
+        ))}
+        {Object.entries(moment.messages).map(([name, value]) => (
+          <div key={name}>
+            <dt>messages {name}</dt>
+            <dd data-testid={`messages-${name}`}>{count(value)}</dd>
           </div>
         ))}
       </dl>

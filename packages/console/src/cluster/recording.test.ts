@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Recording } from './recording.ts'
+import { lostShownMs, type Message, Recording } from './recording.ts'
 import {
   type Fault,
   faultsMax,
@@ -158,6 +158,36 @@ describe('a recorded cluster', () => {
       expect([...recording.messagesAt(next - 1e-6)].some(({ endMs }) => endMs === next)).toBe(true)
       expect([...recording.messagesAt(next)].some(({ endMs }) => endMs === next)).toBe(false)
       atMs = next
+    }
+  })
+
+  it('shows every message that is lost, where it was lost, and none that is not', () => {
+    const lostIn = (scenario: Scenario) => {
+      const recording = new Recording(scenario)
+      recording.runTo(4000)
+      const lost = new Set<Message>()
+      for (let atMs = 0; atMs < 4000 + lostShownMs; atMs += 20)
+        for (const message of recording.messagesAt(atMs)) if (message.lost) lost.add(message)
+      for (const { fromMs, endMs, dueMs } of lost) {
+        expect(endMs).toBeGreaterThanOrEqual(fromMs)
+        expect(endMs).toBeLessThanOrEqual(dueMs)
+      }
+      const { messages } = recording.momentAt(4000)
+      expect(lost.size).toBe(messages.lost)
+      return { lost: [...lost], sent: messages.sent }
+    }
+    const base = { ...initialScenario, replicas: small }
+    expect(lostIn({ ...base, weather: 'calm' })).toMatchObject({ lost: [] })
+    // A quarter is lost; copies of what is repeated count as sent.
+    const heavy = lostIn({ ...base, weather: 'heavy' })
+    expect(heavy.lost.length / heavy.sent).toBeGreaterThan(0.15)
+    expect(heavy.lost.length / heavy.sent).toBeLessThan(0.35)
+    const cut: Fault = { atMs: 2000, target: 'replica', node: 2, kind: 'partition' }
+    const parted = lostIn(withFault({ ...base, weather: 'calm' }, cut))
+    expect(parted.lost.length).toBeGreaterThan(3)
+    for (const { node, endMs } of parted.lost) {
+      expect(node).toBe(2)
+      expect(endMs).toBeGreaterThanOrEqual(2000)
     }
   })
 })

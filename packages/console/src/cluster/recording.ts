@@ -2,7 +2,7 @@
  * A run of a scenario, and what is needed to draw any moment of it again: where each replica stood, 20 times a second of virtual time,
  * and every message with its time of sending and its end. So scrubbing back costs nothing; only the frontier is simulated.
  */
-import { type Flight, type Outcome, Simulation } from '@atomik/simulator'
+import { type Flight, type Loss, type Outcome, Simulation } from '@atomik/simulator'
 import { healAtMs, planOf, type Scenario } from './scenario.ts'
 
 /** Virtual time between two moments that are kept. */
@@ -41,6 +41,7 @@ export interface Moment {
     readonly pending: number
     readonly refused: number
   }
+  readonly messages: { readonly sent: number; readonly lost: number }
   /** How many entries of `events` had happened. */
   readonly events: number
 }
@@ -53,10 +54,18 @@ export interface Message {
   readonly kind: MessageKind
   readonly bytes: number
   readonly fromMs: number
+  /** When it arrives, or would have. */
+  readonly dueMs: number
+  /** When it arrived, or was lost. */
   endMs: number
-  /** Its connection was cut while it was under way. */
+  /** It never arrived: the weather took it, a partition, or the end of its connection. */
   lost: boolean
 }
+
+/** A lost message is shown for this long where it was lost. */
+export const lostShownMs = 220
+/** Where on its way a message is lost that never set out: part of the way. */
+const lostAt = { weather: 0.5, partition: 0.2 }
 
 export class Recording {
   readonly scenario: Scenario
@@ -67,10 +76,13 @@ export class Recording {
   /** Ends of messages in the order they were seen, for stepping. */
   readonly #ends: number[] = []
   #order = -1
+  #sent = 0
+  #lost = 0
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
     this.#simulation = new Simulation({ seed: scenario.seed, plan: planOf(scenario), record: true })
+    this.#simulation.network.onLoss = loss => this.#lose(loss)
     // For all alike: keeping the inputs of those alone that will be cloned would change what happens before.
     for (const node of this.#simulation.replicas) node.keepInputs()
     this.#keep()
@@ -125,10 +137,12 @@ export class Recording {
     return atMs >= last.atMs ? last : this.moments[place]
   }
 
-  /** Messages under way. */
+  /** Messages under way, and those lost a moment ago. */
   *messagesAt(atMs: number): Iterable<Message> {
-    for (const message of this.#slices[Math.floor(atMs / sliceMs)] ?? [])
-      if (message.fromMs <= atMs && atMs < message.endMs) yield message
+    for (const message of this.#slices[Math.floor(atMs / sliceMs)] ?? []) {
+      const { fromMs, endMs, lost } = message
+      if (fromMs <= atMs && atMs < (lost ? endMs + lostShownMs : endMs)) yield message
+    }
   }
 
   /** When the next message arrives after this time, or the last before it; undefined when none is known. */
@@ -146,28 +160,59 @@ export class Recording {
     for (const [flight, message] of this.#open) {
       if (network.flights.has(flight)) continue
       this.#open.delete(flight)
+      if (message.lost) continue
       message.endMs = nowMs
-      message.lost = flight.dueAtMs > nowMs
       this.#ends.push(nowMs)
     }
     for (const flight of network.flights) {
       if (flight.order <= this.#order) continue
       this.#order = flight.order
-      const message: Message = {
-        node: flight.connection.node,
-        up: flight.direction === 'up',
-        kind: kindOf(flight.bytes),
-        bytes: flight.bytes.length,
-        fromMs: flight.sentAtMs,
-        endMs: flight.dueAtMs,
-        lost: false,
-      }
-      this.#open.set(flight, message)
-      const last = Math.floor(flight.dueAtMs / sliceMs)
-      for (let slice = Math.floor(flight.sentAtMs / sliceMs); slice <= last; slice++) {
-        this.#slices[slice] ??= []
-        this.#slices[slice].push(message)
-      }
+      this.#open.set(flight, this.#show(flight, flight.sentAtMs, flight.dueAtMs))
+    }
+  }
+
+  /** Lost under way, or as it was sent: then it is drawn on the way it would have gone. */
+  #lose({ flight, ...loss }: Loss): void {
+    const { nowMs, network } = this.#simulation
+    this.#lost++
+    let message = flight === undefined ? undefined : this.#open.get(flight)
+    if (message === undefined) {
+      const { node } = loss.connection
+      const isBlocked = network.blocked[node][loss.direction] > 0
+      const fromMs = flight?.sentAtMs ?? nowMs
+      const dueMs = flight?.dueAtMs ?? nowMs + 5 + network.weather[node].delayMs / 2
+      message = this.#show(loss, fromMs, dueMs)
+      message.endMs =
+        flight === undefined
+          ? fromMs + (dueMs - fromMs) * (isBlocked ? lostAt.partition : lostAt.weather)
+          : Math.min(nowMs, dueMs)
+    } else {
+      message.endMs = Math.min(nowMs, message.dueMs)
+    }
+    message.lost = true
+    this.#slice(message, Math.floor(message.dueMs / sliceMs) + 1, message.endMs + lostShownMs)
+  }
+
+  #show({ connection, direction, bytes }: Omit<Loss, 'flight'>, fromMs: number, dueMs: number): Message {
+    const message: Message = {
+      node: connection.node,
+      up: direction === 'up',
+      kind: kindOf(bytes),
+      bytes: bytes.length,
+      fromMs,
+      dueMs,
+      endMs: dueMs,
+      lost: false,
+    }
+    this.#sent++
+    this.#slice(message, Math.floor(fromMs / sliceMs), dueMs)
+    return message
+  }
+
+  #slice(message: Message, first: number, untilMs: number): void {
+    for (let slice = first; slice <= Math.floor(untilMs / sliceMs); slice++) {
+      this.#slices[slice] ??= []
+      this.#slices[slice].push(message)
     }
   }
 
@@ -201,6 +246,7 @@ export class Recording {
         }
       }),
       changes,
+      messages: { sent: this.#sent, lost: this.#lost },
       events: events.length,
     })
   }
