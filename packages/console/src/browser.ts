@@ -51,3 +51,47 @@ export async function accessibilityDefects(page: Page): Promise<string[]> {
     )
   })
 }
+
+/** What a frame costs on the page's main thread, in milliseconds. */
+export interface FrameCost {
+  readonly framesPerSecond: number
+  readonly scriptMs: number
+  /** Style and layout. */
+  readonly styleMs: number
+  /** All of it, painting included. */
+  readonly taskMs: number
+  /** The same in one line. */
+  readonly shown: string
+}
+
+/** Counts frames for some time, and asks the browser's own clocks what they cost. */
+export async function frameMeter(page: Page): Promise<(ms: number) => Promise<FrameCost>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable')
+  const seconds = async (): Promise<Record<string, number>> => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return Object.fromEntries(metrics.map(({ name, value }) => [name, value]))
+  }
+  return async ms => {
+    const before = await seconds()
+    const { frames, elapsedMs, late } = await page.evaluate(async forMs => {
+      const start = performance.now()
+      let [frames, late, last] = [0, 0, start]
+      while (last - start < forMs) {
+        await new Promise(resolve => requestAnimationFrame(resolve))
+        const now = performance.now()
+        if (now - last > 34) late++
+        last = now
+        frames++
+      }
+      return { frames, elapsedMs: last - start, late }
+    }, ms)
+    const after = await seconds()
+    const each = (name: string) => (1000 * (after[name] - before[name])) / frames
+    const framesPerSecond = (1000 * frames) / elapsedMs
+    const [scriptMs, styleMs] = [each('ScriptDuration'), each('RecalcStyleDuration') + each('LayoutDuration')]
+    const taskMs = each('TaskDuration')
+    const shown = `frames: ${framesPerSecond.toFixed(1)} a second, ${late} of ${frames} later than 34 ms; a frame takes ${scriptMs.toFixed(2)} ms of script, ${styleMs.toFixed(2)} ms of style and layout, ${taskMs.toFixed(2)} ms with painting`
+    return { framesPerSecond, scriptMs, styleMs, taskMs, shown }
+  }
+}

@@ -124,12 +124,14 @@ function useLit(text: string) {
   useEffect(() => {
     if (before.current === text) return
     before.current = text
+    // In ten steps: between them the browser has nothing to compute or paint. A fade of opacity would give each cell a layer of its own, and
+    // cost more than the ten thousand squares above it (measured: 8 to 9 ms a frame against 5 to 8).
     element.current?.animate(
       [
         { backgroundColor: 'color-mix(in srgb, var(--series-b) 45%, transparent)' },
         { backgroundColor: 'transparent' },
       ],
-      { duration: 1500 },
+      { duration: 1500, easing: 'steps(10)' },
     )
   }, [text])
   // A label and a span are both elements; which of them it is does not matter here.

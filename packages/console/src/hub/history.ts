@@ -30,10 +30,13 @@ interface Sample {
 
 export class History {
   readonly #samples: Sample[] = []
+  /** Samples so far. */
+  taken = 0
 
   /** @param seconds of a clock that only goes forward */
   take(seconds: number, info: SpaceInfo, answerMs: number, page: PageTotals): void {
     const { lsn, connections, stats, commitSeconds, logBytes } = info
+    this.taken++
     this.#samples.push({
       at: seconds,
       batches: lsn,

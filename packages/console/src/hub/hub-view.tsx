@@ -100,6 +100,8 @@ function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
   }, [space])
   const [said, setSaid] = useState('')
   const { status } = space
+  // Drawn again with each sample, once a second, and not with each change.
+  const figures = useMemo(() => <Figures history={history} />, [history.taken])
   return (
     <div class="space">
       <section class="card facts-card" aria-labelledby="space-title">
@@ -142,7 +144,7 @@ function Space({ info, origin, token, answerMs, watch }: SpaceProps) {
         </p>
       </section>
       <Rows space={space} rows={info.rows} writable={info.writable} />
-      <Figures history={history} />
+      {figures}
       <Connections
         info={info}
         onCut={async id =>

@@ -27,15 +27,23 @@ export interface AnyHandle {
 }
 
 const tellMs = 100
+/** A change is lit for this long, in so many steps of paling. */
+export const fadeMs = 1500
+export const fadeSteps = 64
+
+/** Time in steps of paling. */
+export const stepAt = (ms: number): number => Math.floor((ms * fadeSteps) / fadeMs)
+
 const foreverMs = 2 ** 31 - 1
 
 export class TableModel {
   readonly name: string
   readonly schema: TableSchema
   readonly keys: string[] = []
-  /** `performance.now()` of the last change of each row, by its place in `keys`. */
-  changedAt = new Float64Array(1024)
-  changes = 0
+  /** `stepAt` of the last change of each row, by its place in `keys`. */
+  changedAt = new Int32Array(1024)
+  /** Called when a row has changed. */
+  onTouch: () => void = () => {}
   /** Bytes of all rows that changed, counted each time: key and words. */
   changedBytes = 0
   readonly #places = new Map<string, number>()
@@ -45,20 +53,21 @@ export class TableModel {
     this.schema = schema
   }
 
-  touch(key: string, now: number): void {
+  /** @param step when it changed, as `stepAt` */
+  touch(key: string, step: number): void {
     let place = this.#places.get(key)
     if (place === undefined) {
       place = this.keys.push(key) - 1
       this.#places.set(key, place)
       if (place >= this.changedAt.length) {
-        const larger = new Float64Array(2 * this.changedAt.length)
+        const larger = new Int32Array(2 * this.changedAt.length)
         larger.set(this.changedAt)
         this.changedAt = larger
       }
     }
-    this.changedAt[place] = now
-    this.changes++
+    this.changedAt[place] = step
     this.changedBytes += key.length + 8 * this.schema.layout.words
+    this.onTouch()
   }
 }
 
@@ -199,7 +208,7 @@ export class SpaceModel {
     this.#space = space
     for (const table of this.tables)
       space[table.name].subscribe(row => {
-        table.touch(row.key, performance.now())
+        table.touch(row.key, stepAt(performance.now()))
         this.#tell()
       })
     space.on('status', ({ pending }) => {
