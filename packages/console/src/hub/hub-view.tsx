@@ -8,6 +8,7 @@ import { cssValue } from '../theme.ts'
 import { History } from './history.ts'
 import { type ConnectionInfo, HubWatch, type SpaceInfo } from './hub-info.ts'
 import { Pulse } from './pulse.tsx'
+import { Regions } from './regions.tsx'
 import { RowBits } from './row-bits.tsx'
 import { RowsTable } from './rows-table.tsx'
 import { SpaceModel, type TableModel } from './space-model.ts'
@@ -174,7 +175,7 @@ function Rows({ space, rows, writable }: RowsProps) {
     <section class="card rows-card" aria-labelledby="rows-title">
       <div class="title">
         <h2 id="rows-title">
-          {table.name}: {count(places.length)} rows
+          {table.name}: {count(places.length)} {table.isRegions ? 'pages' : 'rows'}
         </h2>
         <div class="tools">
           {space.tables.length > 1 && (
@@ -184,6 +185,7 @@ function Rows({ space, rows, writable }: RowsProps) {
                 value={tableName}
                 onChange={event => {
                   setTableName(event.currentTarget.value)
+                  setTarget(undefined)
                   setPicked(undefined)
                 }}
               >
@@ -220,19 +222,30 @@ function Rows({ space, rows, writable }: RowsProps) {
         expected={rows[table.name] ?? 0}
         onPick={place => {
           setTarget({ place })
-          setPicked(table.keys[place])
+          if (!table.isRegions) setPicked(table.keys[place])
         }}
       />
-      <RowsTable
-        key={table.name}
-        space={space}
-        table={table}
-        places={places}
-        writable={writable}
-        target={target}
-        picked={picked}
-        onPick={key => setPicked(key === picked ? undefined : key)}
-      />
+      {table.isRegions ? (
+        <Regions
+          key={table.name}
+          space={space}
+          table={table}
+          places={places}
+          writable={writable}
+          target={target}
+        />
+      ) : (
+        <RowsTable
+          key={table.name}
+          space={space}
+          table={table}
+          places={places}
+          writable={writable}
+          target={target}
+          picked={picked}
+          onPick={key => setPicked(key === picked ? undefined : key)}
+        />
+      )}
       {picked !== undefined && (
         <RowBits
           key={`${table.name} ${picked}`}

@@ -7,17 +7,24 @@ import {
   type ConnectedSpace,
   connect,
   decodeSchema,
+  isRegion,
+  type Region,
+  type RegionSchema,
+  type RegionTable,
+  region,
   type Schema,
   type Status,
+  type Table,
   type TableSchema,
 } from 'atomik'
 import type { PageTotals } from './history.ts'
 import { RowBook } from './row-book.ts'
 import { TapTransport } from './tap.ts'
+import { valueText } from './values.ts'
 
 type AnyTables = Record<string, TableSchema>
 type AnySpace = ConnectedSpace<AnyTables>
-export type AnyRow = ReturnType<AnySpace[string]['row']>
+export type AnyRow = ReturnType<Table<TableSchema['fields']>['row']>
 /** A field's handle, as far as the page uses it. */
 export interface AnyHandle {
   readonly value: unknown
@@ -36,9 +43,19 @@ export const stepAt = (ms: number): number => Math.floor((ms * fadeSteps) / fade
 
 const foreverMs = 2 ** 31 - 1
 
+/** How a page of a region is called among the keys of its table. */
+const pageName = (name: string, page: number) => `${name}:${page}`
+export function pageOf(key: string): { readonly name: string; readonly page: number } {
+  const colon = key.lastIndexOf(':')
+  return { name: key.slice(0, colon), page: Number(key.slice(colon + 1)) }
+}
+
 export class TableModel {
   readonly name: string
   readonly schema: TableSchema
+  /** Its rows are pages of byte arrays. */
+  readonly isRegions: boolean
+  /** Of rows; of regions, a name for each page (`pageOf`). */
   readonly keys: string[] = []
   /** `stepAt` of the last change of each row, by its place in `keys`. */
   changedAt = new Int32Array(1024)
@@ -51,6 +68,7 @@ export class TableModel {
   constructor(name: string, schema: TableSchema) {
     this.name = name
     this.schema = schema
+    this.isRegions = isRegion(schema)
   }
 
   /** @param step when it changed, as `stepAt` */
@@ -94,7 +112,9 @@ export class SpaceModel {
   constructor(origin: string, name: string, description: string, token: string | undefined) {
     this.name = name
     const schema = decodeSchema(new TextEncoder().encode(description))
-    const tables: AnyTables = Object.fromEntries(schema.names.map((table, t) => [table, schema.tables[t]]))
+    const tables: AnyTables = Object.fromEntries(
+      schema.names.map((table, t) => [table, opened(schema.tables[t])]),
+    )
     this.tables = schema.names.map((table, t) => new TableModel(table, schema.tables[t]))
     const url = `${origin}/${encodeURIComponent(name)}`
     this.schema = schema
@@ -139,7 +159,19 @@ export class SpaceModel {
   }
 
   row(table: string, key: string): AnyRow | undefined {
-    return this.#space?.[table].row(key)
+    return this.#rows(table)?.row(key)
+  }
+
+  region(table: string, name: string): Region | undefined {
+    return this.#regions(table)?.region(name)
+  }
+
+  #rows(table: string) {
+    return this.#space?.[table] as unknown as Table<TableSchema['fields']> | undefined
+  }
+
+  #regions(table: string) {
+    return this.#space?.[table] as unknown as RegionTable | undefined
   }
 
   subscribe(listener: () => void): () => void {
@@ -154,6 +186,18 @@ export class SpaceModel {
       this.#undone.length = 0
       this.#madeAt ||= performance.now()
       this.#problem = ''
+    } catch (error) {
+      if (!(error instanceof AtomikError)) throw error
+      this.#problem = error.message
+    }
+    this.#tell()
+  }
+
+  /** Does what may be refused and is not undone: then the problem says why. */
+  async attempt(act: () => unknown): Promise<void> {
+    try {
+      this.#problem = ''
+      await act()
     } catch (error) {
       if (!(error instanceof AtomikError)) throw error
       this.#problem = error.message
@@ -179,13 +223,14 @@ export class SpaceModel {
     this.#tell()
   }
 
-  /** All rows as plain values, for a file. Numbers beyond 2^53 become text. */
+  /** All rows as plain values, for a file. Numbers beyond 2^53 become text, and regions hexadecimal. */
   export(): string {
+    const entriesOf = ({ name, isRegions }: TableModel) =>
+      isRegions
+        ? [...(this.#regions(name)?.regions() ?? [])].map(one => [one.name, valueText(one.read())])
+        : [...(this.#rows(name)?.rows() ?? [])].map(row => [row.key, row.read()])
     const plain = Object.fromEntries(
-      this.tables.map(({ name }) => [
-        name,
-        Object.fromEntries([...(this.#space?.[name].rows() ?? [])].map(row => [row.key, row.read()])),
-      ]),
+      this.tables.map(table => [table.name, Object.fromEntries(entriesOf(table))]),
     )
     return JSON.stringify(
       plain,
@@ -206,11 +251,20 @@ export class SpaceModel {
       return
     }
     this.#space = space
-    for (const table of this.tables)
-      space[table.name].subscribe(row => {
-        table.touch(row.key, stepAt(performance.now()))
+    for (const table of this.tables) {
+      const touch = (key: string) => {
+        table.touch(key, stepAt(performance.now()))
         this.#tell()
-      })
+      }
+      if (!table.isRegions) {
+        this.#rows(table.name)?.subscribe(row => touch(row.key))
+        continue
+      }
+      const regions = this.#regions(table.name)
+      for (const { name, length, pageBytes } of regions?.regions() ?? [])
+        for (let page = 0; page === 0 || page * pageBytes < length; page++) touch(pageName(name, page))
+      regions?.subscribe(({ name }, page) => touch(pageName(name, page)))
+    }
     space.on('status', ({ pending }) => {
       if (pending === 0 && this.#madeAt > 0) {
         this.#confirmMs = performance.now() - this.#madeAt
@@ -239,4 +293,11 @@ export class SpaceModel {
       for (const listener of this.#listeners) listener()
     }, tellMs)
   }
+}
+
+/** A table of pages, as the code that reads and patches regions opens it. */
+function opened(schema: TableSchema): TableSchema {
+  return isRegion(schema)
+    ? region({ pageBytes: ((schema as RegionSchema).fields.page.count ?? 0) / 8 })
+    : schema
 }

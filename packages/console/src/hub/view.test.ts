@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { Hub } from '@atomik/hub'
-import { array, bits, connect, counter, flag, register, table, toggle } from 'atomik'
+import { array, bits, connect, counter, flag, region, register, table, toggle } from 'atomik'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accessibilityDefects, canRun, complaintsOf, frameMeter, openBrowser } from '../browser.ts'
@@ -32,7 +32,10 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
   const complaints: string[][] = []
   const page = fileURLToPath(new URL('../../dist/', import.meta.url))
   const client = async () =>
-    await connect(`ws://127.0.0.1:${hub.port}/fleet`, { tables: { devices: Device }, token: 'write-token' })
+    await connect(`ws://127.0.0.1:${hub.port}/fleet`, {
+      tables: { devices: Device, files: region({ pageBytes: 256 }) },
+      token: 'write-token',
+    })
 
   const cell = (at: Page, key: string, field: string) =>
     at.locator(`[data-key="${key}"] [data-field="${field}"]`)
@@ -46,6 +49,9 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
       for (let n = 0; n < 40; n++) fleet.devices.row(`pump-${n}`).level.set(n)
       fleet.devices.row('pump-0').note.set('first')
     })
+    const image = fleet.files.region('boot.bin')
+    await image.claim()
+    image.write(Uint8Array.from({ length: 1000 }, (_, i) => i & 255))
     await fleet.synced()
     fleet.close()
     browser = await openBrowser()
@@ -197,6 +203,46 @@ describe.skipIf(!canRun)('the hub view', { timeout: 90_000 }, () => {
     expect(await reader.getByTestId('bits-level').textContent()).toBe('4')
     expect(await reader.getByTestId('bits-hits').locator('.square').count()).toBe(64)
     for (const page of [reader, writer]) await page.getByRole('button', { name: 'Close' }).click()
+  })
+
+  it('shows the bytes of a region by page, patches and undoes where the token allows it', async () => {
+    const open = async (at: Page) => {
+      await at.getByLabel('table').selectOption('files')
+      await at.getByTestId('region-page').fill('3')
+      await at.getByTestId('region-page').press('Enter')
+      await eventually(() => at.getByTestId('regions').textContent()).toContain('bytes 512 to 999 of 1000')
+    }
+    const byte = (at: Page, place: number) => at.locator(`[data-at="${place}"]`)
+    for (const at of [writer, reader]) await open(at)
+    const digest = () => reader.getByTestId('region-said').textContent()
+    const before = await digest()
+    expect(before).toContain('somebody else is its writer')
+    expect(await reader.getByRole('button', { name: 'Take it over' }).isDisabled()).toBe(true)
+    expect(await writer.getByTestId('patch').isDisabled()).toBe(true)
+    await writer.getByRole('button', { name: 'Take it over' }).click()
+    await eventually(() => writer.getByTestId('region-said').textContent()).toContain(
+      'this page is its writer',
+    )
+    // By arrow keys to the byte below the second: 529.
+    await byte(writer, 513).click()
+    await writer.keyboard.press('ArrowDown')
+    expect(await writer.getByTestId('region-byte').textContent()).toBe('byte 529: 11 = 17')
+    await writer.getByTestId('patch').fill('xy')
+    expect(await writer.getByTestId('patch').getAttribute('aria-invalid')).toBe('true')
+    await writer.getByTestId('patch').fill('de ad')
+    await writer.getByTestId('patch').press('Enter')
+    await eventually(() => byte(reader, 529).textContent()).toBe('de')
+    expect(await byte(reader, 530).textContent()).toBe('ad')
+    expect(await byte(reader, 529).evaluate(element => element.getAnimations().length)).toBe(1)
+    expect(await byte(reader, 531).evaluate(element => element.getAnimations().length)).toBe(0)
+    expect(await digest()).not.toBe(before)
+    expect(await accessibilityDefects(writer)).toEqual([])
+    await writer.getByRole('button', { name: 'Undo' }).click()
+    await eventually(() => byte(reader, 529).textContent()).toBe('11')
+    await writer.getByRole('button', { name: 'Let it go' }).click()
+    await eventually(digest).toContain('nobody is its writer')
+    expect(await reader.getByTestId('patch').isDisabled()).toBe(true)
+    for (const at of [writer, reader]) await at.getByLabel('table').selectOption('devices')
   })
 
   it('plots throughput, latency and saved bytes, and makes a checkpoint', async () => {
