@@ -93,7 +93,7 @@ export function permitted(replica: Replica, effects: readonly Effect[]): readonl
     if (effect.kind !== 'patch' && effect.kind !== 'claim') return true
     const { shown, confirmed } = headOf(replica, effect.key)
     if (effect.kind === 'claim') return shown[writerAt + 2] !== us.low || shown[writerAt + 3] !== us.high
-    return isNewRegion(shown, confirmed, replica.hasEarlierPending) || mayPatch(shown, confirmed, us)
+    return isNewRegion(shown, confirmed, replica.mayMissRegions) || mayPatch(shown, confirmed, us)
   })
 }
 
@@ -127,7 +127,7 @@ function applyToFile(edit: Edit, replica: Trunk, effect: FileEffect): void {
   // Nobody writes regions elsewhere: on a branch, in a tab that follows, in a mesh.
   if (!(replica instanceof Replica)) return
   const { shown, confirmed } = headOf(replica, effect.key)
-  const isNew = isNewRegion(shown, confirmed, replica.hasEarlierPending)
+  const isNew = isNewRegion(shown, confirmed, replica.mayMissRegions)
   if (effect.kind === 'claim' || isNew)
     nameWriter(
       edit,

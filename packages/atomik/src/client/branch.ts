@@ -90,7 +90,7 @@ export class LocalBranch<T extends TablesOf> implements RegionHost {
     return false
   }
 
-  readonly hasEarlierPending = false
+  readonly mayMissRegions = false
 
   async synced(): Promise<void> {}
 

@@ -215,8 +215,8 @@ export class Client<T extends TablesOf> implements RegionHost {
     return writerOf(this.replica.incarnation, this.replica.regionsRefused)
   }
 
-  get hasEarlierPending(): boolean {
-    return this.replica.hasEarlierPending
+  get mayMissRegions(): boolean {
+    return this.replica.mayMissRegions
   }
 
   wrote(writer: Halves): boolean {

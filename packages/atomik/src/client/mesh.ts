@@ -163,7 +163,7 @@ class MeshClient<T extends TablesOf> implements RegionHost {
     return false
   }
 
-  readonly hasEarlierPending = false
+  readonly mayMissRegions = false
 
   async synced(): Promise<void> {}
 

@@ -78,8 +78,8 @@ export interface RegionHost extends Host {
   writer(): Halves | undefined
   /** True when this is who we were to a region in an earlier opening. */
   wrote(writer: Halves): boolean
-  /** Own changes of an earlier incarnation wait. */
-  readonly hasEarlierPending: boolean
+  /** A region that is not seen here may be one of ours. */
+  readonly mayMissRegions: boolean
   synced(): Promise<void>
   /** Rows that have changed and nobody was told yet. */
   readonly untold: readonly RowRef[]
@@ -149,7 +149,7 @@ class PagedRegion implements Region {
     return this.#host.edit(this.#table, head, edit => {
       const shown = this.#words
       this.#host.replica.readRow(this.#table, head, shown)
-      const isNew = isNewRegion(shown, this.#confirmed(head), this.#host.hasEarlierPending)
+      const isNew = isNewRegion(shown, this.#confirmed(head), this.#host.mayMissRegions)
       nameWriter(edit, this.#table, head, isNew, writer)
     })
   }

@@ -96,7 +96,7 @@ export class Follower {
     return []
   }
 
-  get hasEarlierPending(): boolean {
+  get mayMissRegions(): boolean {
     return false
   }
 

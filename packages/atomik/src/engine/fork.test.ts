@@ -26,6 +26,8 @@ class Bench {
   readonly refusals: string[] = []
   /** Answers of the hub that do not arrive. */
   isDeaf = false
+  /** The same for one of them. */
+  deafTo = -1
   #next = 1
 
   constructor(seeds: readonly (readonly [number, number, number?])[]) {
@@ -81,7 +83,7 @@ class Bench {
         this.carryDown(out)
       } else if (action.type === 'send' && !this.isDeaf) {
         const i = this.connections.indexOf(action.connection)
-        if (i < 0) continue
+        if (i < 0 || i === this.deafTo) continue
         const out: ReplicaAction[] = []
         this.replicas[i].step(this.now, { type: 'message', bytes: action.bytes }, out)
         this.carryUp(i, out)
@@ -89,8 +91,8 @@ class Bench {
     }
   }
 
-  settle(): void {
-    for (let step = 0; step < 400; step++) {
+  settle(steps = 400): void {
+    for (let step = 0; step < steps; step++) {
       this.now += 50
       const out: SpaceAction[] = []
       this.space.tick(this.now, out)
@@ -171,6 +173,31 @@ describe('two copies of one replica', () => {
     bench.settle()
     expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1111, 1111, 1111])
     expect(bench.replicas.map(replica => replica.pendingChanges)).toEqual([0, 0, 0])
+  })
+
+  it('that hold one batch, one of which followed what the other had issued again before it did so itself', () => {
+    const bench = new Bench([
+      [5, 1, 6],
+      [5, 2, 6],
+      [5, 3, 4],
+    ])
+    bench.connect(0)
+    bench.connect(2)
+    bench.add(2, 1000)
+    // The first is not told that its batch is no continuation, and then follows the log before it sends that once more.
+    bench.deafTo = 0
+    bench.add(0, 1)
+    bench.add(1, 1)
+    bench.connect(1)
+    expect(bench.space.lsn).toBe(2)
+    bench.deafTo = -1
+    bench.settle(8)
+    expect([bench.replicas[0].lsn, bench.replicas[0].stats.forks]).toEqual([2, 0])
+    bench.settle()
+    expect(bench.replicas.map(replica => replica.stats.forks)).toEqual([1, 1, 0])
+    expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1001, 1001, 1001])
+    expect(bench.replicas.map(replica => replica.pendingChanges)).toEqual([0, 0, 0])
+    expect(bench.replicas.map(replica => replica.stats.divergences)).toEqual([0, 0, 0])
   })
 
   it('without copies nothing is ever called a fork, also when answers are lost and all is sent again', () => {

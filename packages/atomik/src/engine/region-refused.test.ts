@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest'
 import { regionTable, register, Schema, table } from '../schema/index.ts'
-import { decodeUplink } from '../wire/index.ts'
+import { decodeUplink, Writer, writeAck } from '../wire/index.ts'
 import {
   type Grant,
   isNewRegion,
@@ -38,8 +38,19 @@ class Pair {
 
   constructor(grant: Grant = { principal: '', rows: 'all' }) {
     this.#grant = grant
+    this.connect()
+  }
+
+  connect(): void {
+    this.#actions.length = 0
+    this.space.leave(1)
     this.replica.step(1000, { type: 'open' }, this.#actions)
     this.exchange()
+  }
+
+  /** A message from the hub. */
+  give(bytes: Uint8Array): void {
+    this.replica.step(1001, { type: 'message', bytes }, this.#actions)
   }
 
   /** A row of the first table that somebody else made. */
@@ -113,6 +124,12 @@ class Pair {
   get mayPatch(): boolean {
     this.replica.readRow(1, this.replica.row(1, pageKey(0, 'x')), this.#words)
     return mayPatch(this.#words, this.#confirmed, this.us)
+  }
+
+  /** It would be patched at once, as nobody's. */
+  get canOpen(): boolean {
+    this.replica.readRow(1, this.replica.row(1, pageKey(0, 'x')), this.#words)
+    return isNewRegion(this.#words, this.#confirmed, this.replica.mayMissRegions)
   }
 
   /** The first bytes of the region at the hub. */
@@ -195,4 +212,23 @@ it('a right is not lost by refusals that touch no region', () => {
   pair.exchange()
   expect(pair.refused).toEqual(['stamp'])
   expect([pair.bytes, pair.mayPatch]).toEqual([[0, 0, 8, 0], true])
+})
+
+it('a region of ours is not taken for new while a reference that was given up comes back', () => {
+  const pair = new Pair()
+  pair.claim()
+  pair.patch(0, 5)
+  pair.exchange()
+  expect([pair.canOpen, pair.mayPatch]).toEqual([false, true])
+  // The digest is none that the state has, so the replica asks for all of it again.
+  const w = new Writer()
+  writeAck(w, pair.replica.lsn, { low: 1, high: 2 }, [])
+  pair.give(w.finish())
+  expect(pair.replica.reference.tables[1].words.some(half => half !== 0)).toBe(false)
+  expect([pair.canOpen, pair.mayPatch]).toEqual([false, false])
+  pair.connect()
+  expect([pair.canOpen, pair.mayPatch]).toEqual([false, true])
+  pair.patch(0, 9)
+  pair.exchange()
+  expect([pair.bytes, pair.refused]).toEqual([[9, 0, 0, 0], []])
 })

@@ -113,15 +113,15 @@ export function nameWriter(
 
 /**
  * True for a region of which this client knows nothing at all. Not while changes of an earlier incarnation wait: they may be refused
- * one by one, and what is shown holds their bits.
+ * one by one, and what is shown holds their bits. Not while a reference that was given up comes back: the hub may know us as its writer.
  */
 export function isNewRegion(
   shown: Int32Array,
   confirmed: Int32Array | undefined,
-  hasEarlierPending: boolean,
+  mayMissRegions: boolean,
 ): boolean {
   const isUnnamed = confirmed === undefined || isZero(confirmed, regionWords.writer)
-  return !hasEarlierPending && isUnnamed && isZero(shown, regionWords.writer)
+  return !mayMissRegions && isUnnamed && isZero(shown, regionWords.writer)
 }
 
 /**

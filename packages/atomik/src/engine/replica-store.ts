@@ -120,7 +120,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
   const taken = new Map<string, number>()
   const names = new Reference(schema.layouts)
   const incarnations: Uint8Array[] = []
-  const batches: { id: Uint8Array; base: number; batch: PendingBatch }[] = []
+  const batches: ReturnType<typeof readBatch>[] = []
   const rows: { table: number; number: number; key: string; r: Reader }[] = []
   const all = [...entries]
   const kindOf = (key: Uint8Array) => String.fromCharCode(key[prefix] ?? 0)
@@ -160,7 +160,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
   if (head === undefined && rows.length > 0) damage.push('the head of the replica is missing')
   batches.sort((a, b) => a.batch.from - b.batch.from)
   const sessions: Session[] = []
-  for (const { id, base, batch } of batches) {
+  for (const { id, base, batch, isLate } of batches) {
     const name = formatIncarnation(id)
     let session = sessions.find(one => formatIncarnation(one.id) === name)
     if (session === undefined) {
@@ -168,6 +168,7 @@ export function readReplica(entries: Iterable<Entry>, space: string, schema: Sch
       sessions.push(session)
     }
     session.batches.push(batch)
+    session.isLate ||= isLate
   }
   const image: ReplicaImage = {
     space,
@@ -312,7 +313,7 @@ function readBatch(r: Reader, stored: Schema, schema: Schema, names: Reference) 
   const to = from + r.varint(Number.MAX_SAFE_INTEGER - from, 'changes')
   if (to === from || from < base) r.fail('malformed', 'the bounds of a batch')
   const salt = readHalves(r)
-  const saltIsNew = r.u8() === 1
+  const flags = r.u8()
   const before = readHalves(r)
   const label = readHalves(r)
   const { delta, named } = decodeDelta(
@@ -335,8 +336,11 @@ function readBatch(r: Reader, stored: Schema, schema: Schema, names: Reference) 
   if (!sameLabel(label, nextLabel(before, salt, digest, to - base)))
     throw new AtomikError('storage', 'a batch does not have the label its content gives')
   const held = stored === schema ? delta : widened(delta, schema.layouts)
-  const batch = storedBatch({ from, to, salt, saltIsNew, before, label, isHeld: false }, held)
-  return { id, base, batch }
+  const batch = storedBatch(
+    { from, to, salt, saltIsNew: (flags & 1) !== 0, before, label, isHeld: false },
+    held,
+  )
+  return { id, base, batch, isLate: (flags & 2) !== 0 }
 }
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -543,7 +547,7 @@ export class ReplicaStore implements OutboxJournal {
     w.varint(batch.from)
     w.varint(batch.to - batch.from)
     w.u64(batch.salt.low, batch.salt.high)
-    w.u8(batch.saltIsNew ? 1 : 0)
+    w.u8((batch.saltIsNew ? 1 : 0) + (session.isLate ? 2 : 0))
     w.u64(batch.before.low, batch.before.high)
     w.u64(batch.label.low, batch.label.high)
     encodeDelta(w, batch.delta, this.#byKey, noStamp)

@@ -185,6 +185,8 @@ export class Replica {
   readonly #steady = new SteadyClock()
   readonly #store: ReplicaStore | undefined
   #incarnations: readonly Uint8Array[]
+  /** The reference was cleared, and what the hub held then has not all come back. */
+  #isGivenUp = false
   /** Own changes up to here are in the store; those the write under way will bring; when the last write began. */
   #saved = 0
   #savingTo = 0
@@ -323,9 +325,12 @@ export class Replica {
     return this.#outbox.regionsRefused
   }
 
-  /** Own changes wait that were made, or are issued again, under another incarnation than the present one. */
-  get hasEarlierPending(): boolean {
-    return this.#outbox.hasEarlier
+  /**
+   * A region that is not seen here may be one of ours: the reference was given up and is not whole again, or own changes wait that were
+   * made, or are issued again, under another incarnation than the present one.
+   */
+  get mayMissRegions(): boolean {
+    return this.#isGivenUp || this.#outbox.hasEarlier
   }
 
   get isLive(): boolean {
@@ -780,6 +785,7 @@ export class Replica {
 
   #caughtUp(actions: ReplicaAction[]): void {
     this.#catchUpLsn = -1
+    this.#isGivenUp = false
     actions.push({ type: 'caught-up' })
   }
 
@@ -788,6 +794,7 @@ export class Replica {
     const touched = new TouchedRows()
     touched.addAll(this.reference)
     this.reference.clear()
+    this.#isGivenUp = true
     this.#outbox.rebuild()
     this.lsn = 0
     this.#numbers.forget()

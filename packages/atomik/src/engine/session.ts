@@ -103,7 +103,7 @@ export class Session {
   mark: StampMark | undefined
   /** The hub's head of it, as far as was heard on this connection. */
   hubSequence = 0
-  /** There were too many to claim it when the log was last followed. */
+  /** The log was followed without claiming it: there were too many, or it is of a copy too, and new to us. */
   isLate = false
 
   /** An incarnation of which nothing is settled. @param base number of the last change before it */
@@ -150,7 +150,10 @@ export function deriveSession(from: Session, label: Halves, base: number): Sessi
     out.setInt32(8 * half, mixer.low, true)
     out.setInt32(8 * half + 4, mixer.high, true)
   }
-  return openSession(id, base)
+  const session = openSession(id, base)
+  // A copy may have issued it before us, and what we follow may hold it.
+  session.isLate = true
+  return session
 }
 
 /** Index of the first batch of the last run without a gap. */
