@@ -6,6 +6,7 @@ import { SeededRandom } from 'atomik/engine'
 import type { CrashLoss } from './disk.ts'
 import { drawBranches } from './plan-branches.ts'
 import { drawMesh, drawMeshItems, type MeshPlan } from './plan-mesh.ts'
+import { drawStories } from './plan-stories.ts'
 import { type Change, drawChange } from './workload.ts'
 
 /** Where in the writing of a commit the power fails. */
@@ -256,40 +257,10 @@ export function drawPlan(seed: number): Plan {
           ...drawChange(random, 1000 + items.length, { cells, upgraded: true }),
         })
     }
-  // Answers come late on a link that keeps order, and behind one change that is on its way about as many follow as a short frame can count.
-  const late = ordered.indexOf(true)
-  if (late >= 0 && links.next() < 0.4) {
-    const atMs = 300 + links.below(healAtMs - 2300)
-    const change = (ms: number) =>
-      items.push({
-        kind: 'change',
-        atMs: atMs + ms,
-        node: late,
-        ...drawChange(links, 9000 + items.length, { cells, upgraded: false }),
-      })
-    items.push({ kind: 'partition', atMs, untilMs: atMs + 1900, node: late, way: 'down' })
-    change(-150)
-    change(5)
-    for (let more = 61 + links.below(6); more > 0; more--) change(60)
-  }
-  // A disk fills up under a replica without a hub; it is back with the hub before it is back with its disk, and then it dies.
   const hasSmallOutbox = !hasCopies && random.next() >= 0.5
-  const written = durable.indexOf(true)
-  if (hasSmallOutbox && written >= 0 && links.next() < 0.4) {
-    const atMs = 300 + links.below(healAtMs - 2300)
-    for (let ms = 0; ms < 900; ms += 60 + links.below(60))
-      items.push({
-        kind: 'change',
-        atMs: atMs + ms,
-        node: written,
-        ...drawChange(links, 9500 + items.length, { cells, upgraded: false }),
-      })
-    items.push({ kind: 'partition', atMs, untilMs: atMs + 900, node: written, way: 'both' })
-    const fullMs = atMs + 150 + links.below(600)
-    items.push({ kind: 'disk full', atMs: fullMs, untilMs: atMs + 1900, node: written })
-    const [point, loss, downMs] = ['idle', 'lost', 50] as const
-    items.push({ kind: 'crash', atMs: atMs + 1300 + links.below(500), node: written, point, loss, downMs })
-  }
+  items.push(
+    ...drawStories(links, { durable, ordered, healAtMs, cells, files, hasClockJumps, hasSmallOutbox }),
+  )
   items.push(...drawBranches(new SeededRandom(seed ^ 0x62_72_61), { replicas, healAtMs, cells }))
   const meshes = new SeededRandom(seed ^ 0x6d_65_73_68)
   const mesh = drawMesh(meshes)

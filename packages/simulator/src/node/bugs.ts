@@ -487,7 +487,7 @@ export const bugs: readonly Bug[] = [
         replace: '',
       },
     ],
-    seedsMax: 900,
+    seedsMax: 100,
   },
   {
     name: 'fold-sent-unsaved',
