@@ -38,8 +38,12 @@ export function sizeName(bytes: number): string {
 /** The XOR of all words, as baseline.c prints it. */
 export function checkOf(memory: BlockMemory, block: Block): string {
   memory.fold(block)
-  const value = (BigInt(memory.high >>> 0) << 32n) | BigInt(memory.low >>> 0)
-  return value.toString(16)
+  return resultOf(memory)
+}
+
+/** The last fold or digest, as baseline.c prints it. */
+export function resultOf({ low, high }: BlockMemory): string {
+  return ((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toString(16)
 }
 
 /** A figure of a kernel that computes something else is none. */
