@@ -111,6 +111,10 @@ function stepSimd(x: v128): v128 {
   return v128.xor(x, i64x2.shl(x, 17))
 }
 
+/**
+ * Fourteen lanes in vectors and two in registers of 64 bits: a step is all shifts and XORs, and a processor has units for those of vectors and
+ * for those of words. The last lines of the page below are read early, which brings its translation and starts the prefetcher on it.
+ */
 function lanesSimd(start: usize, at: usize, lanes: usize): void {
   let a = v128.load(lanes)
   let b = v128.load(lanes, 16)
@@ -119,17 +123,27 @@ function lanesSimd(start: usize, at: usize, lanes: usize): void {
   let e = v128.load(lanes, 64)
   let f = v128.load(lanes, 80)
   let g = v128.load(lanes, 96)
-  let h = v128.load(lanes, 112)
+  let h = load<u64>(lanes, 112)
+  let i = load<u64>(lanes, 120)
   while (at > start) {
-    at -= 128
-    a = v128.xor(stepSimd(a), v128.load(at))
-    b = v128.xor(stepSimd(b), v128.load(at, 16))
-    c = v128.xor(stepSimd(c), v128.load(at, 32))
-    d = v128.xor(stepSimd(d), v128.load(at, 48))
-    e = v128.xor(stepSimd(e), v128.load(at, 64))
-    f = v128.xor(stepSimd(f), v128.load(at, 80))
-    g = v128.xor(stepSimd(g), v128.load(at, 96))
-    h = v128.xor(stepSimd(h), v128.load(at, 112))
+    const page = (at - 128) & ~4095
+    const stop = max<usize>(start, page + (at & 127))
+    if (page > start + 64) {
+      load<u8>(page - 1)
+      load<u8>(page - 65)
+    }
+    while (at > stop) {
+      at -= 128
+      a = v128.xor(stepSimd(a), v128.load(at))
+      b = v128.xor(stepSimd(b), v128.load(at, 16))
+      c = v128.xor(stepSimd(c), v128.load(at, 32))
+      h = step(h) ^ load<u64>(at, 112)
+      d = v128.xor(stepSimd(d), v128.load(at, 48))
+      e = v128.xor(stepSimd(e), v128.load(at, 64))
+      f = v128.xor(stepSimd(f), v128.load(at, 80))
+      i = step(i) ^ load<u64>(at, 120)
+      g = v128.xor(stepSimd(g), v128.load(at, 96))
+    }
   }
   v128.store(lanes, a)
   v128.store(lanes, b, 16)
@@ -138,7 +152,8 @@ function lanesSimd(start: usize, at: usize, lanes: usize): void {
   v128.store(lanes, e, 64)
   v128.store(lanes, f, 80)
   v128.store(lanes, g, 96)
-  v128.store(lanes, h, 112)
+  store<u64>(lanes, h, 112)
+  store<u64>(lanes, i, 120)
 }
 
 /** Four of the sixteen lanes: as many as there are registers for. */

@@ -1,7 +1,13 @@
 /**
  * Many words into one. In cache, one stream with eight accumulators hides the latency of the XOR. From memory, one stream waits on
- * address translation: eight ranges of the block read side by side keep more misses in flight. XOR commutes, so both are the same fold.
+ * address translation: eight ranges read side by side keep more misses in flight. XOR commutes, so both are the same fold.
  */
+
+/**
+ * Bytes of a range: a number of cache lines that no page and no set of a cache divides, so that the lines read side by side lie in different sets,
+ * and so that no two ranges come to a new page at once.
+ */
+export const rangeBytes: usize = 521 * 64
 
 /** From here on the block does not lie in a second-level cache, and several streams pay. */
 const streamedBytesMin: usize = 2 * 1024 * 1024
@@ -57,41 +63,29 @@ function foldRun(at: usize, bytes: usize): v128 {
   return v128.xor(a, e)
 }
 
-/** Eight equal ranges, a cache line of each in turn; what is left over goes in one run. */
+/** Eight ranges at a time, a cache line of each in turn; what is left over goes in one run. */
 function foldStreams(at: usize, bytes: usize): v128 {
-  const part = (bytes >> 3) & ~63
-  let p0 = at
-  let p1 = p0 + part
-  let p2 = p1 + part
-  let p3 = p2 + part
-  let p4 = p3 + part
-  let p5 = p4 + part
-  let p6 = p5 + part
-  let p7 = p6 + part
-  const end = p1
-  let a = foldRun(p7 + part, bytes - (part << 3))
-  let b = i64x2.splat(0)
-  let c = b
-  let d = b
-  while (p0 < end) {
-    a = line(p0, a)
-    b = line(p1, b)
-    c = line(p2, c)
-    d = line(p3, d)
-    a = line(p4, a)
-    b = line(p5, b)
-    c = line(p6, c)
-    d = line(p7, d)
-    p0 += 64
-    p1 += 64
-    p2 += 64
-    p3 += 64
-    p4 += 64
-    p5 += 64
-    p6 += 64
-    p7 += 64
+  const end = at + bytes
+  let a = i64x2.splat(0)
+  let b = a
+  let c = a
+  let d = a
+  while (end - at >= 8 * rangeBytes) {
+    const rangeEnd = at + rangeBytes
+    while (at < rangeEnd) {
+      a = line(at, a)
+      b = line(at + rangeBytes, b)
+      c = line(at + 2 * rangeBytes, c)
+      d = line(at + 3 * rangeBytes, d)
+      a = line(at + 4 * rangeBytes, a)
+      b = line(at + 5 * rangeBytes, b)
+      c = line(at + 6 * rangeBytes, c)
+      d = line(at + 7 * rangeBytes, d)
+      at += 64
+    }
+    at += 7 * rangeBytes
   }
-  return v128.xor(v128.xor(a, b), v128.xor(c, d))
+  return v128.xor(foldRun(at, end - at), v128.xor(v128.xor(a, b), v128.xor(c, d)))
 }
 
 /** `sum` with the 64 bytes at `at` folded in. */

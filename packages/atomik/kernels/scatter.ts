@@ -1,6 +1,6 @@
 /**
  * Deltas by index: `to[indexes[i]] ⊕= deltas[i]`. An index may occur often. All indexes are looked at before anything changes. Above
- * cache size the deltas are first sorted by the high bits of their index, so that each part of the block is brought in once.
+ * cache size the deltas are first sorted by the high bits of their index, so that the translations of a part of the block are brought in once.
  * Loops do four at a turn: the fewer instructions a delta takes, the more misses are in flight at a time.
  */
 
@@ -67,8 +67,12 @@ function mark(indexes: usize, count: u32, marks: usize): void {
   }
 }
 
+/** A delta and its index, as short as they can be: the records go out to memory and come back. */
+const recordBytes: usize = 12
+
 /**
- * The same for blocks larger than the caches. `scratch` takes 16 bytes a delta and then 4 bytes for each part of 2^`partShift` words.
+ * The same for blocks larger than the caches. `scratch` takes a record of 12 bytes a delta, then 4 bytes for each part of 2^`partShift` words;
+ * up to 128 bytes behind the records are read and not used.
  */
 export function scatterPartitioned(
   to: usize,
@@ -83,7 +87,7 @@ export function scatterPartitioned(
   const bad = firstOutside(words, indexes, count)
   if (bad < count || count === 0) return bad
   const parts: usize = (<usize>(words - 1) >> partShift) + 1
-  const ends = scratch + ((<usize>count) << 4)
+  const ends = scratch + (<usize>count) * recordBytes
   memory.fill(ends, 0, parts << 2)
   const indexesEnd = indexes + ((<usize>count) << 2)
   const unrolledEnd = indexes + ((<usize>(count & ~3)) << 2)
@@ -105,7 +109,7 @@ export function scatterPartitioned(
   for (let end = ends; end < endsEnd; end += 4) {
     const here = <usize>load<u32>(end)
     store<u32>(end, <u32>place)
-    place += here << 4
+    place += here * recordBytes
   }
   at = indexes
   while (at < unrolledEnd) {
@@ -122,17 +126,17 @@ export function scatterPartitioned(
     deltas += 8
   }
   let record = scratch
-  const recordsEnd = scratch + ((<usize>(count & ~3)) << 4)
+  const recordsEnd = scratch + (<usize>(count & ~3)) * recordBytes
   while (record < recordsEnd) {
     foldIn(to, load<u32>(record, 8), load<u64>(record))
-    foldIn(to, load<u32>(record, 24), load<u64>(record, 16))
-    foldIn(to, load<u32>(record, 40), load<u64>(record, 32))
-    foldIn(to, load<u32>(record, 56), load<u64>(record, 48))
-    record += 64
+    foldIn(to, load<u32>(record, 20), load<u64>(record, 12))
+    foldIn(to, load<u32>(record, 32), load<u64>(record, 24))
+    foldIn(to, load<u32>(record, 44), load<u64>(record, 36))
+    record += 4 * recordBytes
   }
   while (record < ends) {
     foldIn(to, load<u32>(record, 8), load<u64>(record))
-    record += 16
+    record += recordBytes
   }
   if (marks !== 0) mark(indexes, count, marks)
   return count
@@ -143,11 +147,12 @@ function tally(ends: usize, part: u32): void {
   store<u32>(at, load<u32>(at) + 1)
 }
 
-/** Writes a record (delta, index) at the next place of its part. */
+/** Writes a record (delta, index) at the next place of its part. The line after next is read, so that it is in the cache when its turn comes. */
 function file(ends: usize, partShift: u32, index: u32, delta: u64): void {
   const end = ends + ((<usize>(index >> partShift)) << 2)
   const record = <usize>load<u32>(end)
-  store<u32>(end, <u32>(record + 16))
+  store<u32>(end, <u32>(record + recordBytes))
   store<u64>(record, delta)
   store<u32>(record, index, 8)
+  load<u8>(record, 128)
 }

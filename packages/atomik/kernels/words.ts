@@ -1,38 +1,34 @@
 /** Word by word over whole blocks: XOR, sum, comparison, count of bits, and SWAP. Operands are equal or do not overlap. */
 
+import { rangeBytes } from './fold'
+
 /** Bytes in a page, which has a byte of dirty marks, and in what one bit of them stands for. */
 const pageBytes: usize = 4096
 const eighthBytes: usize = 512
 
-/**
- * `to ⊕= from`. The first line of each page is done two pages early: reading it brings the page's translation, which would otherwise hold
- * up the whole page when the blocks come from memory.
- */
+/** `to ⊕= from`. Four ranges side by side, as in fold: what one waits for, the next page of it above all, the others do not. */
 export function xorInto(to: usize, from: usize, words: usize): void {
   const end = to + (words << 3)
   if (ASC_FEATURE_SIMD) {
-    if (words << 3 >= 3 * pageBytes) {
-      xorLine(to, from)
-      xorLine(to + pageBytes, from + pageBytes)
-      const pagesEnd = end - 3 * pageBytes
-      while (to <= pagesEnd) {
-        xorLine(to + 2 * pageBytes, from + 2 * pageBytes)
-        xorLines(to + 64, from + 64, to + pageBytes)
-        to += pageBytes
-        from += pageBytes
+    while (end - to >= 4 * rangeBytes) {
+      const rangeEnd = to + rangeBytes
+      while (to < rangeEnd) {
+        xorLine(to, from)
+        xorLine(to + rangeBytes, from + rangeBytes)
+        xorLine(to + 2 * rangeBytes, from + 2 * rangeBytes)
+        xorLine(to + 3 * rangeBytes, from + 3 * rangeBytes)
+        to += 64
+        from += 64
       }
-      // Of two pages the first line is done; what follows them is less than a page.
-      xorLines(to + 64, from + 64, to + pageBytes)
-      to += pageBytes
-      from += pageBytes
-      xorLines(to + 64, from + 64, to + pageBytes)
-      to += pageBytes
-      from += pageBytes
+      to += 3 * rangeBytes
+      from += 3 * rangeBytes
     }
-    const linesEnd = to + ((end - to) & ~63)
-    xorLines(to, from, linesEnd)
-    from += linesEnd - to
-    to = linesEnd
+    while (end - to >= 128) {
+      xorLine(to, from)
+      xorLine(to + 64, from + 64)
+      to += 128
+      from += 128
+    }
   } else {
     const unrolledEnd = to + ((words << 3) & ~31)
     while (to < unrolledEnd) {
@@ -57,17 +53,6 @@ function xorLine(to: usize, from: usize): void {
   v128.store(to, v128.xor(v128.load(to, 16), v128.load(from, 16)), 16)
   v128.store(to, v128.xor(v128.load(to, 32), v128.load(from, 32)), 32)
   v128.store(to, v128.xor(v128.load(to, 48), v128.load(from, 48)), 48)
-}
-
-/** Whole lines up to `end`. */
-function xorLines(to: usize, from: usize, end: usize): void {
-  while (to + 64 < end) {
-    xorLine(to, from)
-    xorLine(to + 64, from + 64)
-    to += 128
-    from += 128
-  }
-  if (to < end) xorLine(to, from)
 }
 
 /** `to ⊕= a ⊕ b ⊕ c ⊕ d`: four deltas for one reading and writing of `to`. */

@@ -60,6 +60,17 @@ export function digestContract(kernels: Kernels, buffer: ArrayBufferLike): void 
         }
     })
 
+    it('is the sum of its words over several pages, wherever it begins', () => {
+      for (const size of [496, 511, 512, 528, 1024, 1041, 4100])
+        for (const at of [0, 1, 8, 15, 16, 20, 511].map(word => dataAt / 8 + word)) {
+          const random = randomWords(size + at)
+          for (let i = -20; i < size + 20; i++) words[at + i] = random()
+          let sum = 0n
+          for (let i = 0; i < size; i++) sum ^= digestWord(i, words[at + i])
+          expect([size, at, digestOf(8 * at, size)]).toEqual([size, at, sum])
+        }
+    })
+
     it('is linear: digest(a ⊕ b) = digest(a) ⊕ digest(b)', () => {
       const random = randomWords(3)
       const [a, b, c] = [dataAt / 8, dataAt / 8 + 2000, dataAt / 8 + 4000]

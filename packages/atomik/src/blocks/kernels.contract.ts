@@ -27,6 +27,8 @@ const sizes = [
   4097,
 ]
 const places = [0, 1, 2, 3, 4, 5, 6, 7]
+/** Of the ranges that kernels go over side by side (kernels/fold.ts). */
+const rangeWords = 521 * 8
 
 export function kernelsContract(
   name: string,
@@ -78,11 +80,12 @@ export function kernelsContract(
         return words[resultAt / 8]
       }
       everywhere(1, fold, plainFold)
-      // 2 MiB and more: eight streams, and a rest of every length below one line each.
+      // 2 MiB and more: eight ranges of 521 lines at a time, and a rest of many lengths, and of none.
       const random = randomWords(5)
       for (let i = dataAt / 8; i < words.length; i++) words[i] = random()
-      for (const extra of [-1, 0, 1, 7, 8, 9, 63, 64, 65, 511]) {
-        const [size, at] = [262_144 + extra, dataAt / 8 + (extra & 7)]
+      const eight = 8 * rangeWords
+      for (const size of [262_143, 262_144, 262_145, 262_151, 8 * eight - 1, 8 * eight, 8 * eight + 9]) {
+        const at = dataAt / 8 + (size & 7)
         expect(fold([8 * at], size)).toBe(plainFold(words, [at], size))
       }
     })
@@ -95,6 +98,8 @@ export function kernelsContract(
           each(size, i => {
             copy[to + i] ^= copy[from + i]
           }),
+        // Above that, four ranges at a time, and a rest.
+        [...sizes, 4 * rangeWords - 1, 4 * rangeWords, 4 * rangeWords + 17, 8 * rangeWords + 1],
       )
     })
 

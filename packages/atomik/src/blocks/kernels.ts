@@ -36,7 +36,7 @@ export interface Kernels {
    * index that is not below `words`; then nothing has changed.
    */
   scatter(to: number, words: number, indexes: number, deltas: number, count: number, marks: number): number
-  /** The same, deltas sorted by parts of 2^`partShift` words first; `scratch`: 16 bytes a delta and 4 a part. */
+  /** The same, deltas sorted by parts of 2^`partShift` words first; `scratch`: 12 bytes a delta, 4 a part, 128 more. */
   scatterPartitioned(
     to: number,
     words: number,

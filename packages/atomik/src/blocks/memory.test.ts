@@ -120,6 +120,18 @@ describe.each(implementations)('a %s memory', implementation => {
     expect(memory.popcount(to)).toBe(0)
   })
 
+  it('scatters into a large block by parts when there is scratch for it, with what no scratch gives', () => {
+    const words = 2 ** 21
+    const large = new BlockMemory({ bytes: 9 * words })
+    const [to, deltas, indexes] = [large.allocate(words), large.allocate(3001), large.allocate(1501)]
+    fill(deltas, 1)
+    for (let i = 0; i < 3001; i++) indexes.halves[i] = Math.imul(i, 0x9e37_79b1) & (words - 1)
+    large.scatter(to, indexes, deltas, 3001, { scratch: large.allocate(Math.ceil(1.5 * 3001) + 32) })
+    expect(large.popcount(to)).toBe(large.popcount(deltas))
+    large.scatter(to, indexes, deltas, 3001)
+    expect(large.popcount(to)).toBe(0)
+  })
+
   it('encodes into what is large enough, and says which bytes it could not apply', () => {
     const [delta, state] = [memory.allocate(100), memory.allocate(100)]
     const wire = memory.allocate(Math.ceil(encodedBytesMax(100) / 8))

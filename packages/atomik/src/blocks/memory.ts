@@ -30,8 +30,8 @@ const tailBytes = 64
 const fewWords = 4
 /** Blocks above this are larger than second-level caches and most translation buffers: deltas are sorted before they are scattered. */
 const partitionedWordsMin = 2 ** 21
-/** Words of a part of such a block, as a power of two. */
-const partShift = 16
+/** Words of a part of such a block, as a power of two: its pages fit every second-level translation buffer. */
+const partShift = 18
 /** Blocks begin at different places of a page, so that equal offsets in two blocks do not meet in one cache set. */
 const staggerBytes = 1344
 
@@ -235,7 +235,7 @@ export class BlockMemory {
   /**
    * `to[indexes[i]] ⊕= deltas[i]` for i below `count`. Indexes are 32-bit, two in a word of their block, and may repeat.
    * @param options.marks a byte for each page of 512 words, a bit for each 64 words, set where a delta went in
-   * @param options.scratch 2 words a delta and 1 a 2^16 words of `to`: large blocks then get their deltas in order of place
+   * @param options.scratch 12 bytes a delta and 8 a 2^16 words of `to`: large blocks then get their deltas in order of place
    * @throws AtomikError `range` (an index outside `to`, by its position; a block too small); then nothing has changed
    */
   scatter(
@@ -261,9 +261,10 @@ export class BlockMemory {
       this.#own(scratch)
       for (const block of [to, indexes, deltas, marks]) if (block !== undefined) this.#apart(block, scratch)
     }
-    const parts = Math.ceil(to.words / 2 ** partShift)
     const done =
-      scratch !== undefined && to.words >= partitionedWordsMin && scratch.words >= 2 * count + parts
+      scratch !== undefined &&
+      to.words >= partitionedWordsMin &&
+      scratch.words >= 1.5 * count + to.words / 2 ** 16
         ? this.kernels.scatterPartitioned(
             to.at,
             to.words,
