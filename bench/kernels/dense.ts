@@ -274,17 +274,20 @@ export async function digestTable(setting: Setting): Promise<Measured> {
   }
   const size = 8 * 2 ** 20
   const fast = at(columns, size, 'WebAssembly, vectors')
-  const theirs = ['C, AVX2', 'C, AVX-512'].flatMap(row => at(columns, size, row)?.median ?? [])
+  const theirs = Math.max(0, ...['C, AVX2', 'C, AVX-512'].map(row => at(columns, size, row)?.median ?? 0))
+  // The bar comes from a machine where C reached 46 GB/s; so it is kept there as here.
+  const least = 20 / 46
+  const ratio = fast === undefined ? 0 : fast.median / theirs
   const bars: Bar[] =
-    fast === undefined
+    fast === undefined || theirs === 0
       ? []
       : [
           {
             name: 'digest, 8 MiB',
-            wanted: '≥ 20 GB/s where C reaches 46 GB/s',
-            measured: `${fast.median.toPrecision(3)} GB/s where C reaches ${Math.max(0, ...theirs).toPrecision(3)}`,
-            met: fast.median >= 20,
-            margin: fast.median / 20,
+            wanted: '≥ 20 GB/s where C reaches 46 GB/s: both, 20 GB/s and 0.435 × the better C',
+            measured: `${fast.median.toPrecision(3)} GB/s where C reaches ${theirs.toPrecision(3)}: ${ratio.toPrecision(3)} ×`,
+            met: fast.median >= 20 && ratio >= least,
+            margin: Math.min(fast.median / 20, ratio / least),
           },
         ]
   return {

@@ -87,7 +87,7 @@ export function scatterPartitioned(
   const bad = firstOutside(words, indexes, count)
   if (bad < count || count === 0) return bad
   const parts: usize = (<usize>(words - 1) >> partShift) + 1
-  const ends = scratch + (<usize>count) * recordBytes
+  const ends = scratch + <usize>count * recordBytes
   memory.fill(ends, 0, parts << 2)
   const indexesEnd = indexes + ((<usize>count) << 2)
   const unrolledEnd = indexes + ((<usize>(count & ~3)) << 2)
@@ -126,7 +126,7 @@ export function scatterPartitioned(
     deltas += 8
   }
   let record = scratch
-  const recordsEnd = scratch + (<usize>(count & ~3)) * recordBytes
+  const recordsEnd = scratch + <usize>(count & ~3) * recordBytes
   while (record < recordsEnd) {
     foldIn(to, load<u32>(record, 8), load<u64>(record))
     foldIn(to, load<u32>(record, 20), load<u64>(record, 12))

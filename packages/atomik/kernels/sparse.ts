@@ -36,6 +36,7 @@ export function encode(from: usize, words: u32, to: usize, capacity: usize, scra
     const part = min<u32>(words - done, partWords)
     const base = from + ((<usize>done) << 3)
     const count = collect(base, part, scratch)
+    if (words - done >= 2 * partWords) readAhead(base + 8 * partWords)
     if (at + 4 > limit) return -1
     at = putVarint(at, count)
     if (count === 0) continue
@@ -100,10 +101,14 @@ export function putVarint(at: usize, value: u32): usize {
 
 /** Writes the indexes of all words that are not zero as 16 bits each. @returns how many */
 function collect(at: usize, words: u32, indexes: usize): u32 {
-  if (ASC_FEATURE_SIMD && words === partWords) return collectStreams(at, indexes)
   let to = indexes
   let i: u32 = 0
   if (ASC_FEATURE_SIMD) {
+    if (words === partWords) {
+      to = collectRanges(at, indexes)
+      i = 4 * rangeWords
+      at += 8 * i
+    }
     const unrolled = words & ~31
     for (; i < unrolled; i += 32) {
       if (any32(at)) to = put32(at, i, to)
@@ -133,31 +138,43 @@ function collect(at: usize, words: u32, indexes: usize): u32 {
   return <u32>((to - indexes) >> 1)
 }
 
-/** Words of a quarter of a part, and the bytes that their indexes may take. */
-const quarterWords: u32 = partWords / 4
-const quarterBytes: usize = 2 * quarterWords
+/** A little less than a quarter of a part, so that lines of four ranges lie in different sets of a cache; and the bytes that indexes of so many take. */
+const rangeWords: u32 = partWords / 4 - 32
+const rangeBytes: usize = 2 * rangeWords
 
-/** A whole part as four ranges side by side, as in fold: more of the memory's answers are awaited at a time. */
-function collectStreams(at: usize, indexes: usize): u32 {
+/** The first four ranges of a part side by side, as in fold: more of the memory's answers are awaited at a time. @returns where the indexes end */
+function collectRanges(at: usize, indexes: usize): usize {
   let a = indexes
-  let b = a + quarterBytes
-  let c = b + quarterBytes
-  let d = c + quarterBytes
-  for (let i: u32 = 0; i < quarterWords; i += 32) {
+  let b = a + rangeBytes
+  let c = b + rangeBytes
+  let d = c + rangeBytes
+  for (let i: u32 = 0; i < rangeWords; i += 32) {
     if (any32(at)) a = put32(at, i, a)
-    if (any32(at + 8 * quarterWords)) b = put32(at + 8 * quarterWords, i + quarterWords, b)
-    if (any32(at + 16 * quarterWords)) c = put32(at + 16 * quarterWords, i + 2 * quarterWords, c)
-    if (any32(at + 24 * quarterWords)) d = put32(at + 24 * quarterWords, i + 3 * quarterWords, d)
+    if (any32(at + 8 * rangeWords)) b = put32(at + 8 * rangeWords, i + rangeWords, b)
+    if (any32(at + 16 * rangeWords)) c = put32(at + 16 * rangeWords, i + 2 * rangeWords, c)
+    if (any32(at + 24 * rangeWords)) d = put32(at + 24 * rangeWords, i + 3 * rangeWords, d)
     at += 256
   }
-  // Each quarter's indexes to the end of those before it.
-  const ofB = b - (indexes + quarterBytes)
-  const ofC = c - (indexes + 2 * quarterBytes)
-  const ofD = d - (indexes + 3 * quarterBytes)
-  memory.copy(a, indexes + quarterBytes, ofB)
-  memory.copy(a + ofB, indexes + 2 * quarterBytes, ofC)
-  memory.copy(a + ofB + ofC, indexes + 3 * quarterBytes, ofD)
-  return <u32>((a + ofB + ofC + ofD - indexes) >> 1)
+  // Each range's indexes to the end of those before it.
+  const ofB = b - (indexes + rangeBytes)
+  const ofC = c - (indexes + 2 * rangeBytes)
+  const ofD = d - (indexes + 3 * rangeBytes)
+  memory.copy(a, indexes + rangeBytes, ofB)
+  memory.copy(a + ofB, indexes + 2 * rangeBytes, ofC)
+  memory.copy(a + ofB + ofC, indexes + 3 * rangeBytes, ofD)
+  return a + ofB + ofC + ofD
+}
+
+/** Reads the first lines of the ranges of the part at `at`: the memory brings them while the part before is encoded. */
+function readAhead(at: usize): void {
+  const end = at + 512
+  while (at < end) {
+    load<u8>(at)
+    load<u8>(at + 8 * rangeWords)
+    load<u8>(at + 16 * rangeWords)
+    load<u8>(at + 24 * rangeWords)
+    at += 64
+  }
 }
 
 /** Whether any of 32 words is not zero. */
