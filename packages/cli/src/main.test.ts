@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import type { ReplayFigures } from '@atomik/flights'
 import { Hub } from '@atomik/hub'
 import { connect, counter, table } from 'atomik'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'atomik-cli-'))
@@ -103,7 +103,7 @@ describe('atomik replay', () => {
   })
 
   it('leaves at Ctrl-C with code 130, and leaves no process behind', async () => {
-    const child = spawn(process.execPath, [main, 'replay', '--port', '0', '--speed', '0.01'])
+    const child = started(spawn(process.execPath, [main, 'replay', '--port', '0', '--speed', '0.01']))
     await said(child, 'page')
     await new Promise(resolve => setTimeout(resolve, 3000))
     child.kill('SIGINT')
@@ -111,6 +111,14 @@ describe('atomik replay', () => {
     expect(code).toBe(130)
   }, 60_000)
 })
+
+/** Ends with its test, also where that fails. */
+function started<Child extends ChildProcess>(child: Child): Child {
+  onTestFinished(() => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+  })
+  return child
+}
 
 function said(child: ChildProcess, words: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -130,16 +138,9 @@ describe('atomik serve', () => {
     const store = join(folder, 'killed')
     const tables = { cells: table({ sum: counter() }) }
     const serve = async (port: number) => {
-      const child = spawn(process.execPath, [
-        main,
-        'serve',
-        '--port',
-        String(port),
-        '--store',
-        store,
-        '--log',
-        'silent',
-      ])
+      const child = started(
+        spawn(process.execPath, [main, 'serve', '--port', String(port), '--store', store, '--log', 'silent']),
+      )
       const text = await said(child, 'serving')
       return { child, port: Number(/:(\d+)\/<space>/.exec(text)?.[1]) }
     }
@@ -181,12 +182,14 @@ describe('atomik serve', () => {
 
 /** The command on a terminal of its own, by script(1) of util-linux. */
 function inTerminal(command: string) {
-  const child = spawn(
-    'script',
-    ['-qec', `stty rows 40 cols 150; exec ${process.execPath} ${main} ${command}`, '/dev/null'],
-    {
-      env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
-    },
+  const child = started(
+    spawn(
+      'script',
+      ['-qec', `stty rows 40 cols 150; exec ${process.execPath} ${main} ${command}`, '/dev/null'],
+      {
+        env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
+      },
+    ),
   )
   let out = ''
   child.stdout.on('data', (bytes: Buffer) => {
@@ -229,7 +232,7 @@ describe('the other commands', () => {
       expect(Math.min(result.opsPerSecond, result.plainOpsPerSecond)).toBeGreaterThan(0)
   })
   it('inspect shows a live space and explains a frame', async () => {
-    const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--log', 'silent'])
+    const child = started(spawn(process.execPath, [main, 'serve', '--port', '0', '--log', 'silent']))
     const port = Number(/:(\d+)\/<space>/.exec(await said(child, 'serving'))?.[1])
     const space = await connect(`ws://127.0.0.1:${port}/look`, {
       tables: { cells: table({ sum: counter() }) },

@@ -1,0 +1,7 @@
+/** What the compiler makes of a component. */
+declare module '*.svelte' {
+  import type { Component } from 'svelte'
+
+  const component: Component
+  export default component
+}
