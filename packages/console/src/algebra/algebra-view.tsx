@@ -20,6 +20,7 @@ import {
   undo,
   widthMax,
 } from './program.ts'
+import { Tour } from './tour.tsx'
 import { type Base, bases, formatWord, parseWord } from './words.ts'
 import './algebra.css'
 
@@ -54,8 +55,23 @@ export function AlgebraView({ parameters }: { parameters: URLSearchParams }) {
   const accumulate = () =>
     become(accum(program, delta), `ACCUM ${text(delta)}: the accumulator took it; the reference is untouched`)
 
+  const readState = () => setSaid(`READ: ${text(outcome.state)}, reconstructed; nothing has changed`)
+  const swapOut = () => become(swap(program), `SWAP returned ${text(outcome.state)}; it is the reference now`)
+  const moveDelta = (from: number, to: number) =>
+    become(move(program, from, to), 'another order of the same deltas: the state is the same')
+  const takeBack = (id: number) => {
+    const before = outcome.state
+    const next = undo(program, id)
+    become(next, `δ${id} is taken back: from ${text(before)} to ${text(run(next).state)}`)
+  }
+
   return (
     <div class="view algebra">
+      <Tour
+        program={program}
+        isFull={isFull}
+        acts={{ accumulate, read: readState, undo: takeBack, move: moveDelta, swap: swapOut }}
+      />
       <section class="card" aria-labelledby="word-title">
         <div class="title">
           <h2 id="word-title">One word</h2>
@@ -101,10 +117,7 @@ export function AlgebraView({ parameters }: { parameters: URLSearchParams }) {
             </label>
           </div>
         </div>
-        <p class="note">
-          A write is a delta that the accumulator takes; a read joins it with the reference. Try ACCUM, then
-          undo the first delta: what came after it stays. {laneMeaning[lane]}
-        </p>
+        <p class="note">{laneMeaning[lane]}</p>
         <div class="rows">
           <WordRow name="reference" sign="" value={reference} text={text(reference)} width={width} />
           <WordRow
@@ -153,34 +166,12 @@ export function AlgebraView({ parameters }: { parameters: URLSearchParams }) {
             disabled={isFull}
             onClick={accumulate}
           />
-          <Operation
-            name="READ"
-            hint="reference ⊙ accumulator; changes nothing"
-            onClick={() => setSaid(`READ: ${text(outcome.state)}, reconstructed; nothing has changed`)}
-          />
-          <Operation
-            name="SWAP"
-            hint="returns the state and makes it the reference"
-            onClick={() =>
-              become(swap(program), `SWAP returned ${text(outcome.state)}; it is the reference now`)
-            }
-          />
+          <Operation name="READ" hint="reference ⊙ accumulator; changes nothing" onClick={readState} />
+          <Operation name="SWAP" hint="returns the state and makes it the reference" onClick={swapOut} />
         </div>
       </section>
 
-      <DeltaList
-        program={program}
-        text={text}
-        isFull={isFull}
-        onMove={(from, to) =>
-          become(move(program, from, to), 'another order of the same deltas: the state is the same')
-        }
-        onUndo={id => {
-          const before = outcome.state
-          const next = undo(program, id)
-          become(next, `δ${id} is taken back: from ${text(before)} to ${text(run(next).state)}`)
-        }}
-      />
+      <DeltaList program={program} text={text} isFull={isFull} onMove={moveDelta} onUndo={takeBack} />
 
       <Code code={codeFor(program)} />
     </div>

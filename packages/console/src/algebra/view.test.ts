@@ -62,6 +62,25 @@ describe.skipIf(!canRun)('the algebra view', { timeout: 60_000 }, () => {
     expect(await wordOf(page, 'state')).toBe('0x11')
   })
 
+  it('shows the algebra in five clicks', async () => {
+    await open('lane=xor&width=16&load=cafe&deltas=ff.f00')
+    const step = async (n: number) => {
+      await page.getByRole('button', { name: `: step ${n}` }).click()
+      return [await wordOf(page, 'reference'), await wordOf(page, 'accumulator'), await wordOf(page, 'state')]
+    }
+    const before = ['0xCAFE', '0x0FF9', '0xC507']
+    expect(await step(1)).toEqual(before)
+    expect(await step(2)).toEqual(before)
+    expect(await textOf(page, 'said')).toContain('READ: 0xC507')
+    expect(await step(3)).toEqual(before)
+    expect(await page.locator('.deltas b').allTextContents()).toEqual(['δ2', 'δ3', 'δ1'])
+    // The first in the list that can be undone is 0x0F00.
+    expect(await step(4)).toEqual(['0xCAFE', '0x00F9', '0xCA07'])
+    expect(await step(5)).toEqual(['0xCA07', '0x0000', '0xCA07'])
+    await open('lane=max&width=16&load=64&deltas=5.7')
+    expect(await page.getByRole('button', { name: ': step 4' }).isDisabled()).toBe(true)
+  })
+
   it('undoes the first delta by accumulating it again', async () => {
     await open('lane=add&width=16&load=64&deltas=5.7')
     expect(await wordOf(page, 'state')).toBe('0x0070')

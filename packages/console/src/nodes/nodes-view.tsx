@@ -41,7 +41,13 @@ export function NodesView() {
   return (
     <div class="view nodes">
       <section class="card network" aria-labelledby="network-title">
-        <h2 id="network-title">The network between A and B</h2>
+        <div class="title">
+          <h2 id="network-title">The network between A and B</h2>
+          <p class="note">
+            Click lamps and follow the packets: red ones are lost, orange ones come again. Then partition,
+            change both sides, heal.
+          </p>
+        </div>
         <div class="sliders">
           {sliders.map(({ name, label, max, text }) => (
             <label key={name}>
