@@ -44,8 +44,10 @@ export interface Entry {
   fate: Fate
   /** The branch it was made on, or merged into, while that is open. */
   aside: object | undefined
-  /** Living replicas that hold it. */
+  /** Living replicas, and tabs, that hold it. */
   holders: number
+  /** Its program was told that a store holds it. */
+  isSaved: boolean
   confirmedAtMs: number
 }
 
@@ -111,6 +113,7 @@ export class Ledger {
       fate: aside === undefined ? 'pending' : 'aside',
       aside,
       holders: aside === undefined ? 1 : 0,
+      isSaved: false,
       confirmedAtMs: 0,
     }
     this.entries.push(entry)
@@ -176,7 +179,10 @@ export class Ledger {
   /** A replica that held it is gone. */
   release(entry: Entry): void {
     entry.holders--
-    if (entry.holders <= 0 && entry.fate === 'pending') entry.fate = 'unknown'
+    if (entry.holders > 0 || entry.fate !== 'pending') return
+    if (entry.isSaved)
+      throw new FailureError('lost', `${describe(entry)} was told to be saved, and nobody holds it`)
+    entry.fate = 'unknown'
   }
 
   /** The hub's disk is that of an earlier time: what was confirmed after it may be gone. */

@@ -15,6 +15,8 @@ export interface ArmedCrash {
   readonly point: CrashPoint
   readonly loss: CrashLoss
   readonly downMs: number
+  /** Only the process that writes ends, not the machine: what is written stays. */
+  readonly isProcess?: boolean
 }
 
 export interface DiskWorld {
@@ -138,7 +140,9 @@ export class MachineDisk {
   #reaches(point: CrashPoint): boolean {
     const { armed } = this
     if (armed === undefined || armed.point !== point) return false
-    this.#world.count(`${this.#world.owner} crash ${point}`)
+    this.#world.count(
+      `${armed.isProcess === true ? 'leading tab dies' : `${this.#world.owner} crash`} ${point}`,
+    )
     // The engine is in the middle of a turn: the process ends right after it.
     this.armed = undefined
     this.#world.powerFails(armed)

@@ -7,6 +7,7 @@ import type { CrashLoss } from './disk.ts'
 import { drawBranches } from './plan-branches.ts'
 import { drawMesh, drawMeshItems, type MeshPlan } from './plan-mesh.ts'
 import { drawStories } from './plan-stories.ts'
+import { drawTabs } from './plan-tabs.ts'
 import { type Change, drawChange } from './workload.ts'
 
 /** Where in the writing of a commit the power fails. */
@@ -25,8 +26,11 @@ interface Lasting extends AtNode {
   readonly untilMs: number
 }
 
-/** Where a program does something: on a branch it has opened, or on the replica itself. */
-interface OnBranch {
+/** Where a program does something: in which of the tabs, and on a branch it has opened, or on the replica itself. */
+interface InTab {
+  readonly tab?: number
+}
+interface OnBranch extends InTab {
   readonly branch?: number
 }
 
@@ -35,8 +39,9 @@ export type PlanItem =
   /** Undoes one of the replica's own changes, counted back from its last, or brings it back. */
   | (AtNode & OnBranch & { readonly kind: 'undo'; readonly back: number })
   /** The replica's program opens a branch of this number, of branch `under` when that is open. */
-  | (AtNode & { readonly kind: 'branch'; readonly branch: number; readonly under?: number })
-  | (AtNode & { readonly kind: 'branch ends'; readonly branch: number; readonly how: 'merge' | 'drop' })
+  | (AtNode & InTab & { readonly kind: 'branch'; readonly branch: number; readonly under?: number })
+  | (AtNode &
+      InTab & { readonly kind: 'branch ends'; readonly branch: number; readonly how: 'merge' | 'drop' })
   | (Lasting & {
       readonly kind: 'weather'
       readonly drop: number
@@ -54,6 +59,16 @@ export type PlanItem =
       readonly loss: CrashLoss
       readonly downMs: number
     })
+  /** A tab ends: the leading one, at this point of its next commit, whereupon another leads after `downMs`; or one that follows. */
+  | (AtNode & {
+      readonly kind: 'tab dies'
+      readonly leads: boolean
+      readonly tab: number
+      readonly point: CrashPoint
+      readonly downMs: number
+    })
+  /** What other tabs say reaches this one late. */
+  | (Lasting & { readonly kind: 'tab stalls'; readonly tab: number })
   /** A copy of the whole machine wakes up beside it, under another name. */
   | (AtNode & { readonly kind: 'clone' })
   /** The machine goes back to how it was at `takenAtMs`. */
@@ -88,6 +103,8 @@ export interface Plan {
   readonly healAtMs: number
   /** Bytes of log the hub keeps: small, so that readers get folds and snapshots. */
   readonly logBytesMax: number
+  /** By replica: so many tabs share it; 0 when its program has it for itself. */
+  readonly tabs?: readonly number[]
   /** Nodes of another space, without a hub, live beside the others. */
   readonly mesh?: MeshPlan
   readonly items: readonly PlanItem[]
@@ -262,6 +279,7 @@ export function drawPlan(seed: number): Plan {
     ...drawStories(links, { durable, ordered, healAtMs, cells, files, hasClockJumps, hasSmallOutbox }),
   )
   items.push(...drawBranches(new SeededRandom(seed ^ 0x62_72_61), { replicas, healAtMs, cells }))
+  const tabs = drawTabs(new SeededRandom(seed ^ 0x74_61_62), { durable, items, healAtMs })
   const meshes = new SeededRandom(seed ^ 0x6d_65_73_68)
   const mesh = drawMesh(meshes)
   if (mesh !== undefined) items.push(...drawMeshItems(meshes, mesh, healAtMs))
@@ -274,6 +292,7 @@ export function drawPlan(seed: number): Plan {
     unsentBatchesMax: hasSmallOutbox ? between(1, 6) : 1024,
     healAtMs,
     logBytesMax: [300, 2000, 1 << 20][random.below(3)],
+    ...(tabs && { tabs }),
     ...(mesh && { mesh }),
     items,
   }

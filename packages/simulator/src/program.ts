@@ -426,7 +426,8 @@ function on(branch: number | undefined, how = 'on'): string {
   return branch === undefined ? '' : ` ${how} branch ${branch}`
 }
 
-function numbersOf(entries: readonly Entry[]): string {
+/** Entries by number, for people. */
+export function numbersOf(entries: readonly Entry[]): string {
   return entries.map(({ id }) => `#${id}`).join(', ')
 }
 

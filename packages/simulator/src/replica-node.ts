@@ -24,18 +24,21 @@ import type { VirtualDisk } from './disk.ts'
 import { describe, type Entry, type Ledger, type View } from './ledger.ts'
 import { type ArmedCrash, MachineDisk } from './machine-disk.ts'
 import type { Connection } from './network.ts'
-import { type Deed, Program, perform, readKey } from './program.ts'
+import type { PlanItem } from './plan.ts'
+import { type Deed, numbersOf, Program, perform, readKey } from './program.ts'
 import type { EventQueue } from './queue.ts'
 import { cellsTable, schemas } from './schema.ts'
+import { Tabs, type TabsHost } from './tabs.ts'
 import { FailureError } from './verdict.ts'
 import type { WallClock } from './wall-clock.ts'
-import type { Effect } from './workload.ts'
 
 export interface NodeWorld {
   readonly queue: EventQueue
   readonly random: SeededRandom
   readonly ledger: Ledger
   readonly unsentBatchesMax: number
+  /** No change that makes a row is refused to who has tabs, and the hub forgets none. */
+  readonly rowsStay: boolean
   send(connection: Connection, bytes: Uint8Array): void
   /** Asks for a connection; answers by `connected`, or `refusedConnection`. */
   connect(node: ReplicaNode): void
@@ -88,7 +91,16 @@ export class ReplicaNode {
   isCopy = false
   /** How many were made of it. */
   copies = 0
+  /** Machines that run, or ran, as this one: itself, its copies, and what it was before it was set back. */
+  kin = { lives: 1 }
   readonly disk: MachineDisk | undefined
+  /** Its programs, when several share its replica; then it has none itself. */
+  readonly tabs: Tabs | undefined
+  /** What the store says was taken in of tabs. */
+  #taken: ReadonlyMap<string, number> = new Map()
+  /** Changes of tabs, and which of the replica's they became. */
+  readonly #takenAs = new Map<readonly Entry[], number>()
+  #mustSave = false
   readonly #world: NodeWorld
   /** Kept when a copy will be made. */
   #inputs: Input[] | undefined
@@ -104,7 +116,7 @@ export class ReplicaNode {
   #retryMs = retryMsMin
   #life = 0
 
-  /** @param disk what it begins with, when it has one */
+  /** @param disk what it begins with, when it has one; @param tabs how many share the replica, when any do */
   constructor(
     world: NodeWorld,
     index: number,
@@ -112,6 +124,7 @@ export class ReplicaNode {
     clock: WallClock,
     randomSeed: number,
     disk: VirtualDisk | undefined,
+    tabs = 0,
   ) {
     this.#world = world
     this.index = index
@@ -134,6 +147,7 @@ export class ReplicaNode {
       )
     this.replica = this.#newReplica()
     this.program = this.#newProgram()
+    this.tabs = tabs > 0 ? this.#newTabs(tabs) : undefined
   }
 
   #newProgram(): Program {
@@ -158,6 +172,45 @@ export class ReplicaNode {
     })
   }
 
+  #newTabs(count: number): Tabs {
+    const self = this
+    const host: TabsHost = {
+      name: this.name,
+      queue: this.#world.queue,
+      random: this.#world.random,
+      ledger: this.#world.ledger,
+      get schema() {
+        return self.#schema
+      },
+      get isUpgraded() {
+        return self.isUpgraded
+      },
+      now: () => this.clock.now(),
+      take: (id, number, delta, entries) => {
+        const change = this.replica.take(this.clock.now(), id, number, delta)
+        this.#note(`takes ${numbersOf(entries)} as ${change}`)
+        this.program.changes.set(change, entries)
+        this.#takenAs.set(entries, change)
+        for (const entry of entries) entry.holders++
+        return change
+      },
+      schedule: () => {
+        if (this.#mustSave) return
+        this.#mustSave = true
+        const life = this.#life
+        this.#world.queue.after(0, () => {
+          if (life === this.#life) this.#flush()
+        })
+      },
+      isSaved: entries =>
+        (this.#takenAs.get(entries) ?? Number.POSITIVE_INFINITY) <= this.replica.savedChange ||
+        entries.every(({ fate }) => fate !== 'pending'),
+      note: (who, text) => this.#world.note(who, text),
+      count: fault => this.#world.count(fault),
+    }
+    return new Tabs(host, count)
+  }
+
   #newReplica(): Replica {
     return new Replica({
       schema: this.#schema,
@@ -178,6 +231,7 @@ export class ReplicaNode {
     const image = readReplica(disk.storage.range(new Uint8Array(0)), spaceName, this.#schema)
     if (image.damage.length > 0)
       throw new FailureError('store', `${this.name} finds its store damaged: ${image.damage.join('; ')}`)
+    this.#taken = image.taken
     return image
   }
 
@@ -191,28 +245,25 @@ export class ReplicaNode {
 
   start(): void {
     this.isDown = false
+    this.tabs?.lead(this.replica, this.#taken)
     this.#world.connect(this)
   }
 
   // ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param branch where it is made; default: the replica itself */
-  change(effects: readonly Effect[], branch?: number): void {
-    if (!this.isDown && this.program.change(effects, branch)) this.#flush()
+  /** Does what changes something: in one of the tabs, when there are any, also while none of them leads. */
+  run(tab: number | undefined, what: (program: Program) => boolean): void {
+    if (this.tabs !== undefined) this.tabs.run(tab ?? 0, what)
+    else if (!this.isDown && what(this.program)) this.#flush()
   }
 
-  /** Undoes the own change `back` before the last, when that can still be undone; brings it back when it is undone. */
-  undo(back: number, branch?: number): void {
-    if (!this.isDown && this.program.undo(back, branch)) this.#flush()
-  }
-
-  /** Opens a branch, of branch `under` when that is open. */
-  branch(id: number, under?: number): void {
-    if (!this.isDown) this.program.branch(id, under)
-  }
-
-  endBranch(id: number, how: 'merge' | 'drop'): void {
-    if (!this.isDown && this.program.end(id, how)) this.#flush()
+  /**
+   * What its programs show. Of three that run as one, two that hold a change issue it again as the same one; until the hub has told the later
+   * of them, that shows it beside the other's. With two no such moment is, and in the end none with three.
+   */
+  get views(): View[] {
+    if (this.kin.lives > 2) return []
+    return [...(this.isDown ? [] : [this.view, ...this.program.asides]), ...(this.tabs?.views ?? [])]
   }
 
   // ── the engine ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,9 +277,16 @@ export class ReplicaNode {
     const actions: ReplicaAction[] = []
     this.#do({ kind: 'flush', nowMs: this.clock.now() }, actions)
     // Some programs wait for every change to be saved.
-    if (this.disk !== undefined && this.#world.random.next() < 0.3)
+    if (this.#mustSave) this.#save(actions)
+    else if (this.disk !== undefined && this.#world.random.next() < 0.3)
       this.replica.save(this.clock.now(), actions)
     this.#perform(actions)
+  }
+
+  /** What was taken in is written at once, or after the write under way. */
+  #save(actions: ReplicaAction[]): void {
+    this.replica.save(this.clock.now(), actions)
+    if (actions.some(({ type }) => type === 'commit')) this.#mustSave = false
   }
 
   #step(event: ReplicaEvent): void {
@@ -251,6 +309,9 @@ export class ReplicaNode {
       } else if (action.type === 'refused') {
         this.#note(`changes (${action.from}, ${action.to}] refused: ${action.code}`)
         this.#world.count('refusals')
+        if (action.code === 'range' && this.tabs !== undefined && this.#world.rowsStay)
+          throw new FailureError('error', `${this.name} names a row that nobody brought to life`)
+        this.tabs?.refused(action)
         for (let change = action.from + 1; change <= action.to; change++) {
           for (const entry of this.program.changes.get(change) ?? []) this.#world.ledger.refuse(entry)
         }
@@ -260,6 +321,10 @@ export class ReplicaNode {
             this.#world.ledger.confirm(entry, this.#world.queue.nowMs, this.connection?.openedAtMs ?? 0)
         }
         this.#heardOf = Math.max(this.#heardOf, action.change)
+      } else if (action.type === 'changed') {
+        this.tabs?.touch(action.rows)
+      } else if (action.type === 'forked') {
+        this.tabs?.forked(action.incarnation)
       } else if (action.type === 'welcome') {
         this.#retryMs = retryMsMin
       } else if (action.type === 'reconnect') {
@@ -274,6 +339,7 @@ export class ReplicaNode {
         this.#fail(action.error, action.fatal)
       }
     }
+    if (life === this.#life) this.tabs?.tell()
   }
 
   #commit(puts: readonly Put[]): void {
@@ -283,6 +349,7 @@ export class ReplicaNode {
       done: () => {
         const actions: ReplicaAction[] = []
         this.replica.committed(this.clock.now(), actions)
+        if (this.#mustSave) this.#save(actions)
         this.#savedStamp = stamp
         this.#note(`saved up to ${this.replica.savedChange}`)
         this.#perform(actions)
@@ -361,9 +428,36 @@ export class ReplicaNode {
     this.#powerFails(crash)
   }
 
-  #powerFails({ loss, downMs }: ArmedCrash): void {
+  /** The leading tab ends, at once or when the next commit gets to the point named; or another one. */
+  crashTab(item: PlanItem & { kind: 'tab dies' }): void {
+    if (this.tabs === undefined) return
+    if (!item.leads) this.tabs.otherDies(item.tab)
+    else if (this.isDown) return
+    else if (item.point !== 'idle' && this.disk !== undefined)
+      this.disk.armed = { point: item.point, loss: 'kept', downMs: item.downMs, isProcess: true }
+    else this.#leaderDies(item.downMs)
+  }
+
+  #leaderDies(downMs: number): void {
+    this.#world.count('leading tab dies')
+    this.die(downMs)
+  }
+
+  #powerFails({ loss, downMs, isProcess }: ArmedCrash): void {
+    if (isProcess) {
+      this.#leaderDies(downMs)
+      return
+    }
+    this.tabs?.allDie()
     const damaged = this.disk?.fail(loss) ?? 0
     this.#note(`crash${this.disk === undefined ? '' : `; ${damaged} unsynced bytes lost`}`)
+    this.die(downMs)
+  }
+
+  /** Its programs end and start again in the version that knows two more fields. */
+  upgrade(downMs: number): void {
+    this.isUpgraded = true
+    this.tabs?.allDie()
     this.die(downMs)
   }
 
@@ -372,6 +466,8 @@ export class ReplicaNode {
     if (this.isDown) return
     this.isDown = true
     this.#life++
+    this.#mustSave = false
+    this.tabs?.leaderDies()
     this.disk?.stop()
     this.disconnect()
     this.#retryMs = retryMsMin
@@ -393,6 +489,7 @@ export class ReplicaNode {
     const { changes } = this.program
     for (const [change, entries] of changes) {
       if (change <= lastChange) continue
+      this.#takenAs.delete(entries)
       for (const entry of entries) {
         // What was reported saved is in the store, or the hub had confirmed it.
         if (change <= this.#saved && entry.fate === 'pending')
@@ -436,6 +533,7 @@ export class ReplicaNode {
 
   /** Becomes the machine of the snapshot; whatever it was before is gone. */
   become(snapshot: Snapshot): void {
+    this.kin.lives++
     this.#life++
     this.isDown = true
     this.disk?.stop()

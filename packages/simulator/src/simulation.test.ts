@@ -63,6 +63,13 @@ describe('a simulation', () => {
       'schema upgrade',
       'branch merged',
       'branch dropped',
+      'tab dies',
+      'tab stalls',
+      'tab message lost',
+      'leading tab dies',
+      'leading tab dies before write',
+      'leading tab dies after write',
+      'leading tab dies after sync',
       'mesh node restarted empty',
       'mesh node restarted from an image',
     ])

@@ -103,7 +103,12 @@ export class Simulation {
       new WallClock(queue, 0),
     )
     for (const [i, isDurable] of this.plan.durable.entries())
-      this.#addReplica(`r${i}`, isDurable ? new VirtualDisk() : undefined, this.plan.ordered[i])
+      this.#addReplica(
+        `r${i}`,
+        isDurable ? new VirtualDisk() : undefined,
+        this.plan.ordered[i],
+        this.plan.tabs?.[i],
+      )
     for (const item of this.plan.items) if (item.space === undefined) this.#plan(item)
     const { mesh } = this.plan
     if (mesh !== undefined) {
@@ -189,7 +194,7 @@ export class Simulation {
     })
   }
 
-  #addReplica(name: string, disk: VirtualDisk | undefined, isOrdered: boolean): ReplicaNode {
+  #addReplica(name: string, disk: VirtualDisk | undefined, isOrdered: boolean, tabs = 0): ReplicaNode {
     const index = this.replicas.length
     const { queue, ledger } = this
     const clock = new WallClock(queue, this.#random.below(4000) - 2000)
@@ -198,6 +203,9 @@ export class Simulation {
         queue,
         ledger,
         unsentBatchesMax: this.plan.unsentBatchesMax,
+        rowsStay: !this.plan.items.some(
+          ({ kind, space }) => kind === 'hub restore' || (kind === 'clock jump' && space === undefined),
+        ),
         random: new SeededRandom(this.plan.seed * 31 + index),
         send: (connection, bytes) => this.#send(connection, 'up', bytes),
         connect: from => this.#connect(from),
@@ -210,6 +218,7 @@ export class Simulation {
       clock,
       this.plan.seed * 131 + index,
       disk,
+      tabs,
     )
     node.isOrdered = isOrdered
     this.replicas.push(node)
@@ -293,7 +302,7 @@ export class Simulation {
     if (this.#isHealed && this.nowMs > this.plan.healAtMs + 2000) return
     const node = this.replicas[this.#looked++ % this.replicas.length]
     this.mesh?.look()
-    if (!node.isDown) for (const view of [node.view, ...node.program.asides]) this.ledger.checkView(view)
+    for (const view of node.views) this.ledger.checkView(view)
     if (this.#looked % 4 === 0 && this.hub.space !== undefined) this.ledger.checkHub(this.hub.view)
   }
 
@@ -328,16 +337,22 @@ export class Simulation {
     switch (item.kind) {
       case 'change':
         // A copy that was planned is there only when it could be made.
-        this.replicas[item.node]?.change(item.effects, item.branch)
+        this.replicas[item.node]?.run(item.tab, program => program.change(item.effects, item.branch))
         return
       case 'undo':
-        this.replicas[item.node].undo(item.back, item.branch)
+        this.replicas[item.node].run(item.tab, program => program.undo(item.back, item.branch))
         return
       case 'branch':
-        this.replicas[item.node].branch(item.branch, item.under)
+        this.replicas[item.node].run(item.tab, program => program.branch(item.branch, item.under))
         return
       case 'branch ends':
-        this.replicas[item.node].endBranch(item.branch, item.how)
+        this.replicas[item.node].run(item.tab, program => program.end(item.branch, item.how))
+        return
+      case 'tab dies':
+        this.replicas[item.node].crashTab(item)
+        return
+      case 'tab stalls':
+        this.replicas[item.node].tabs?.stall(item.tab, item.untilMs)
         return
       case 'weather': {
         const { drop, repeat, delayMs, reorder, node, untilMs } = item
@@ -376,8 +391,7 @@ export class Simulation {
         if (node.isDown || node.isUpgraded) return
         this.#count('schema upgrade')
         this.#note(node.name, 'starts again with the new schema')
-        node.isUpgraded = true
-        node.die(item.downMs)
+        node.upgrade(item.downMs)
         return
       }
       case 'checkpoint':
@@ -397,6 +411,8 @@ export class Simulation {
         )
         this.#note(copy.name, `wakes up as a copy of r${item.node}`)
         original.isCopy = true
+        original.kin.lives++
+        copy.kin = original.kin
         copy.wakeAs(snapshot)
         return
       }
@@ -468,8 +484,9 @@ export class Simulation {
     if (this.mesh?.isSettled === false) return false
     if (this.network.flights.size > 0) return false
     return this.replicas.every(
-      ({ isDown, connection, replica }) =>
+      ({ isDown, connection, replica, tabs }) =>
         !isDown &&
+        tabs?.isSettled !== false &&
         connection?.hubOpen === true &&
         replica.isLive &&
         replica.pendingChanges === 0 &&
@@ -480,8 +497,8 @@ export class Simulation {
   #stuck(): never {
     const { space } = this.hub
     const states = this.replicas.map(
-      ({ name, isDown, connection, replica }) =>
-        `${name} ${isDown ? 'down' : connection === undefined ? 'not connected' : replica.isLive ? 'live' : 'greeting'} at ${replica.lsn} with ${replica.pendingChanges} pending`,
+      ({ name, isDown, connection, replica, tabs }) =>
+        `${tabs === undefined ? '' : `${tabs.describe()}; `}${name} ${isDown ? 'down' : connection === undefined ? 'not connected' : replica.isLive ? 'live' : 'greeting'} at ${replica.lsn} with ${replica.pendingChanges} pending`,
     )
     throw new FailureError(
       'stuck',
@@ -508,6 +525,7 @@ export class Simulation {
         throw new FailureError('divergence', `${name} found itself different from the hub and loaded anew`)
       this.ledger.checkFinal(node.view)
       for (const view of node.program.asides) this.ledger.checkView(view)
+      node.tabs?.finish(replica)
       node.checkStore()
     }
     const stored = this.hub.reopened()

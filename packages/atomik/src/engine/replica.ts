@@ -204,6 +204,8 @@ export class Replica {
   #greetedAtMs = 0
   /** When a gap was last reported. */
   #needAtMs = Number.NEGATIVE_INFINITY
+  /** Ends of histories we share with a copy that lie beyond what is settled yet, by alias: the log brings us there. */
+  readonly #forksAhead = new Map<number, number>()
   /** When an earlier incarnation was last probed. */
   #probeAtMs = Number.NEGATIVE_INFINITY
   /** What the hub was last told we have, and when. */
@@ -634,6 +636,7 @@ export class Replica {
     })
     actions.push(this.#messages.end())
     this.#greetedAtMs = nowMs
+    this.#forksAhead.clear()
   }
 
   /** Tells the hub where we stand, when that changed: it may then forget labels and knows our lag. */
@@ -814,6 +817,7 @@ export class Replica {
       if (this.#outbox.confirmed > before) actions.push({ type: 'confirmed', change: this.#outbox.confirmed })
     }
     if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
+    if (this.#forksAhead.size > 0) this.#parted(actions)
   }
 
   #followAll(nowMs: number, frame: LogFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
@@ -1008,8 +1012,21 @@ export class Replica {
    */
   #forked(frame: ScannedFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     const settled = this.#outbox.settledOf(frame.alias)
-    if (frame.attempt !== this.#attempt || settled === undefined || frame.sequence > settled) return
-    this.#rotate(frame.alias, actions)
+    if (frame.attempt !== this.#attempt || settled === undefined) return
+    // The log that settles what lies before comes behind: until then what follows it is not to be told from what a copy issued again.
+    if (frame.sequence > settled) this.#forksAhead.set(frame.alias, frame.sequence)
+    else this.#partWays(frame.alias, actions)
+  }
+
+  /** Of forks that were told too early those whose turn has come. */
+  #parted(actions: ReplicaAction[]): void {
+    for (const [alias, sequence] of this.#forksAhead)
+      if ((this.#outbox.settledOf(alias) ?? 0) >= sequence) this.#partWays(alias, actions)
+  }
+
+  #partWays(alias: number, actions: ReplicaAction[]): void {
+    this.#forksAhead.clear()
+    this.#rotate(alias, actions)
     this.#leave(actions)
   }
 

@@ -5,6 +5,7 @@
  */
 import { branchBugs } from './bugs-branches.ts'
 import { meshBugs } from './bugs-mesh.ts'
+import { tabBugs } from './bugs-tabs.ts'
 
 export interface Edit {
   /** Under packages/atomik/src. */
@@ -382,9 +383,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: '    this.#rotate(frame.alias, actions)\n    this.#leave(actions)\n',
+        find: '    this.#rotate(alias, actions)\n    this.#leave(actions)\n',
         replace:
-          "    this.#rotate(frame.alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
+          "    this.#rotate(alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
     seedsMax: 800,
@@ -503,4 +504,5 @@ export const bugs: readonly Bug[] = [
   },
   ...branchBugs,
   ...meshBugs,
+  ...tabBugs,
 ]
