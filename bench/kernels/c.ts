@@ -55,6 +55,11 @@ export class CBaseline {
     return Promise.race([answer, this.#fail])
   }
 
+  /** The program's process, to look at its memory. */
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   async has(feature: 'avx2' | 'avx512'): Promise<boolean> {
     return (await this.ask(`has ${feature}`)) === '1'
   }

@@ -3,7 +3,7 @@
  * sides, checks that both get the same result, and measures in interleaved rounds. Bars are judged on medians; threads, whose
  * second core may be busy with something else, on their best rounds.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Bar, Figure, ResultTable, Section } from '../harness/section.ts'
 import { CBaseline } from './c.ts'
@@ -59,6 +59,18 @@ export function ratioBar(
   ]
 }
 
+/** Whether one side had huge pages and the other not: translations are half of what large blocks wait for. */
+function pagesNote(c: CBaseline | undefined): string[] {
+  const hugeOf = (process: number | 'self') =>
+    /AnonHugePages:\s*(\d+ kB)/.exec(readFileSync(`/proc/${process}/smaps_rollup`, 'utf8'))?.[1]
+  try {
+    if (c?.pid === undefined) return []
+    return [`Memory in huge pages: ${hugeOf('self')} here, ${hugeOf(c.pid)} in the C baseline.`]
+  } catch {
+    return []
+  }
+}
+
 export const section: Section = {
   title: 'bulk work on words: WebAssembly and JavaScript beside C and memcpy',
   async run({ quick, rounds, say }) {
@@ -89,12 +101,14 @@ export const section: Section = {
       tables.push(...measured.tables)
       bars.push(...measured.bars)
     }
+    const pages = pagesNote(c)
     c?.stop()
     return {
       tables,
       bars: quick ? [] : bars,
       notes: [
         `${setting.rounds} interleaved rounds of at least ${setting.roundSeconds * 1000} ms for each figure, after a run that is not timed; one operand is counted where several move.`,
+        ...pages,
         ...(c === undefined
           ? ['No gcc or no x86-64 here: the C rows and the bars against them are missing.']
           : hasAvx512
