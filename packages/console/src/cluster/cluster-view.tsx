@@ -27,6 +27,8 @@ import './cluster.css'
 
 const speeds = [0.05, 0.1, 0.25, 0.5, 1, 2, 4]
 const initialSpeed = 0.25
+/** While it plays the picture is drawn at every frame, and what stands around it so often. */
+const wordsMs = 100
 /** The address follows at most so often: browsers refuse more. */
 const addressMs = 400
 
@@ -37,10 +39,19 @@ export function ClusterView({ parameters }: ViewProps) {
   const [, redraw] = useReducer((n: number) => n + 1, 0)
   const [picked, setPicked] = useState<Target>(() => Math.min(3, scenario.replicas - 1))
   const [said, setSaid] = useState('')
+  /** Draws the picture alone. */
+  const picture = useRef(() => {})
   const player = useMemo(() => {
     const startMs = Number(parameters.get('t') ?? 0)
     const atMs = startMs >= 0 && startMs <= 200_000 ? startMs : 0
-    return new Player(scenario, atMs, initialSpeed, () => redraw(undefined))
+    let redrawnAt = 0
+    return new Player(scenario, atMs, initialSpeed, moving => {
+      picture.current()
+      const now = performance.now()
+      if (moving.isPlaying && now - redrawnAt < wordsMs) return
+      redrawnAt = now
+      redraw(undefined)
+    })
   }, [])
   useEffect(() => {
     // Who comes without a moment to look at sees it move, unless they asked their system for less motion.
@@ -71,7 +82,7 @@ export function ClusterView({ parameters }: ViewProps) {
           Hub, replicas and network run in this page, on virtual time: the engine’s own code, and nothing
           random but the seed. Pick a machine, do it harm, and send somebody the address.
         </p>
-        <Canvas player={player} picked={picked} onPick={setPicked} />
+        <Canvas player={player} picture={picture} picked={picked} onPick={setPicked} />
         <Legend />
         <Transport player={player} scenario={scenario} />
       </section>
@@ -178,11 +189,13 @@ function Settings({ scenario, onChange }: { scenario: Scenario; onChange: (next:
 
 interface CanvasProps {
   readonly player: Player
+  /** Set to what draws it. */
+  readonly picture: { current: () => void }
   readonly picked: Target
   readonly onPick: (target: Target) => void
 }
 
-function Canvas({ player, picked, onPick }: CanvasProps) {
+function Canvas({ player, picture, picked, onPick }: CanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const painter = useRef<ClusterPainter>()
   const paint = () => {
@@ -191,6 +204,7 @@ function Canvas({ player, picked, onPick }: CanvasProps) {
   }
   const latest = useRef(paint)
   latest.current = paint
+  picture.current = paint
   useEffect(() => {
     const element = canvas.current
     if (element === null) return undefined
@@ -208,7 +222,7 @@ function Canvas({ player, picked, onPick }: CanvasProps) {
       resizing.disconnect()
     }
   }, [])
-  // Drawn with each rendering: the player calls for one a frame, and for none while it rests.
+  // Drawn with each rendering too: while it rests, somebody may pick another machine.
   useEffect(paint)
   return (
     <canvas

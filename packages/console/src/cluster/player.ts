@@ -15,13 +15,13 @@ export class Player {
   /** Virtual seconds a second. */
   speed: number
   isPlaying = false
-  readonly #onChange: () => void
+  readonly #onChange: (player: Player) => void
   /** Wanted, and not computed yet. */
   #goalMs: number
   #frame = 0
   #before = 0
 
-  constructor(scenario: Scenario, atMs: number, speed: number, onChange: () => void) {
+  constructor(scenario: Scenario, atMs: number, speed: number, onChange: (player: Player) => void) {
     this.recording = new Recording(scenario)
     this.speed = speed
     this.#goalMs = atMs
@@ -44,13 +44,13 @@ export class Player {
   play(on: boolean): void {
     if (on && this.isOver) this.#goalMs = this.atMs = 0
     this.isPlaying = on
-    this.#onChange()
+    this.#onChange(this)
   }
 
   scrub(atMs: number): void {
     this.#goalMs = Math.max(0, Math.min(atMs, this.recording.endMs))
     if (this.#goalMs <= this.recording.frontierMs) this.atMs = this.#goalMs
-    this.#onChange()
+    this.#onChange(this)
   }
 
   /** To the next arrival of a message, or back to the one before. */
@@ -71,7 +71,7 @@ export class Player {
     this.recording = new Recording(scenario)
     this.atMs = 0
     this.#goalMs = atMs
-    this.#onChange()
+    this.#onChange(this)
   }
 
   #tick(now: number): void {
@@ -87,6 +87,6 @@ export class Player {
     this.atMs = Math.min(this.#goalMs, frontierMs)
     if (outcome !== undefined) this.#goalMs = Math.min(this.#goalMs, endMs)
     if (this.isOver) this.isPlaying = false
-    this.#onChange()
+    this.#onChange(this)
   }
 }

@@ -4,9 +4,10 @@
  */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accessibilityDefects, canRun, complaintsOf, openBrowser, servePage } from '../browser.ts'
+import { accessibilityDefects, canRun, complaintsOf, frameMeter, openBrowser, servePage } from '../browser.ts'
 import { hubFaults, replicaFaults, wideFaults } from './scenario.ts'
 
+const { MEASURE } = process.env
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000, interval: 50 })
 
 describe.skipIf(!canRun)('the cluster view', { timeout: 90_000 }, () => {
@@ -57,6 +58,31 @@ describe.skipIf(!canRun)('the cluster view', { timeout: 90_000 }, () => {
     await press('Play')
     await eventually(time).toBeGreaterThan(stopped)
     expect(await ink()).not.toBe(drawn)
+    await press('Pause')
+  })
+
+  it('draws the picture at every frame while it plays, and the words around it ten times a second', async () => {
+    await open('seed=7&replicas=48')
+    await eventually(time).toBeGreaterThan(0.3)
+    const measure = await frameMeter(page)
+    const turns = page.getByTestId('standings').evaluate(
+      table =>
+        new Promise<number>(resolve => {
+          let count = 0
+          const watching = new MutationObserver(() => count++)
+          watching.observe(table, { subtree: true, childList: true, characterData: true, attributes: true })
+          setTimeout(() => {
+            watching.disconnect()
+            resolve(count)
+          }, 2000)
+        }),
+    )
+    const { framesPerSecond, scriptMs, shown } = await measure(2000)
+    if (MEASURE === '1') console.log(shown)
+    expect(await turns).toBeGreaterThan(0)
+    expect(await turns).toBeLessThan(25)
+    expect(framesPerSecond).toBeGreaterThan(0)
+    expect(scriptMs).toBeLessThan(12)
     await press('Pause')
   })
 

@@ -10,6 +10,8 @@ export class LinePainter {
   readonly #network: BadNetwork
   readonly #hasHub: boolean
   #frame = 0
+  /** The line as it was drawn, while nothing was under way. */
+  #drawnLine = ''
 
   constructor(canvas: HTMLCanvasElement, network: BadNetwork, hasHub: boolean) {
     this.#canvas = canvas
@@ -33,13 +35,17 @@ export class LinePainter {
     }
     const c = canvas.getContext('2d')
     if (c === null) return
+    const { packets, conditions } = this.#network
+    // While nothing is under way nothing is drawn again, unless the line itself is another.
+    const line = `${width} ${ratio} ${conditions.partition} ${cssValue('--border')}`
+    if (packets.size === 0 && line === this.#drawnLine) return
+    this.#drawnLine = packets.size === 0 ? line : ''
     c.setTransform(ratio, 0, 0, ratio, 0, 0)
     c.clearRect(0, 0, width, height)
     const xOf = (place: number) => margin + place * (width - 2 * margin)
-    const { partition } = this.#network.conditions
-    c.strokeStyle = cssValue(partition ? '--bad' : '--border')
+    c.strokeStyle = cssValue(conditions.partition ? '--bad' : '--border')
     c.lineWidth = 2
-    c.setLineDash(partition ? [4, 7] : [])
+    c.setLineDash(conditions.partition ? [4, 7] : [])
     c.beginPath()
     c.moveTo(xOf(0), height / 2)
     c.lineTo(xOf(1), height / 2)
@@ -59,7 +65,7 @@ export class LinePainter {
       c.fillText('hub', xOf(0.5), height / 2)
     }
     const now = performance.now()
-    for (const { from, to, bytes, sentAt, arrivesAt, lost, again } of this.#network.packets.values()) {
+    for (const { from, to, bytes, sentAt, arrivesAt, lost, again } of packets.values()) {
       const way = Math.min(1, (now - sentAt) / Math.max(1, arrivesAt - sentAt))
       // A lost packet is seen to fall off the line half-way.
       const seen = lost ? Math.min(way, 0.5) : way
