@@ -6,22 +6,23 @@ import { rangeBytes } from './fold'
 const pageBytes: usize = 4096
 const eighthBytes: usize = 512
 
-/** `to ⊕= from`. Four ranges side by side, as in fold: what one waits for, the next page of it above all, the others do not. */
+/** `to ⊕= from`. Two ranges side by side, as in fold: what one waits for, the next page of it above all, the other does not. */
 export function xorInto(to: usize, from: usize, words: usize): void {
   const end = to + (words << 3)
   if (ASC_FEATURE_SIMD) {
-    while (end - to >= 4 * rangeBytes) {
-      const rangeEnd = to + rangeBytes
+    const apart = 2 * rangeBytes
+    while (end - to >= 2 * apart) {
+      const rangeEnd = to + apart
       while (to < rangeEnd) {
         xorLine(to, from)
-        xorLine(to + rangeBytes, from + rangeBytes)
-        xorLine(to + 2 * rangeBytes, from + 2 * rangeBytes)
-        xorLine(to + 3 * rangeBytes, from + 3 * rangeBytes)
-        to += 64
-        from += 64
+        xorLine(to + 64, from + 64)
+        xorLine(to + apart, from + apart)
+        xorLine(to + apart + 64, from + apart + 64)
+        to += 128
+        from += 128
       }
-      to += 3 * rangeBytes
-      from += 3 * rangeBytes
+      to += apart
+      from += apart
     }
     while (end - to >= 128) {
       xorLine(to, from)

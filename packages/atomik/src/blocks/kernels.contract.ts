@@ -98,7 +98,7 @@ export function kernelsContract(
           each(size, i => {
             copy[to + i] ^= copy[from + i]
           }),
-        // Above that, four ranges at a time, and a rest.
+        // Above that, two ranges of 1,042 lines at a time, and a rest.
         [...sizes, 4 * rangeWords - 1, 4 * rangeWords, 4 * rangeWords + 17, 8 * rangeWords + 1],
       )
     })
