@@ -101,14 +101,33 @@ export function* drawMeshItems(
   }
   for (let some = isOn() ? 1 + random.below(6) : 0; some > 0; some--)
     yield { kind: 'cut', space, atMs: time(), node: link(), midFrame: random.next() < 0.6 }
-  // A node that was never there before its last peer goes: what it knew goes with it, or goes on through others.
+  // What a node alone knew goes with it; what it has told goes on through others.
   for (let some = isOn() ? 1 + random.below(5) : 0; some > 0; some--) {
     const atMs = 200 + random.below(healAtMs - 250)
     const takenAtMs = random.next() < 0.4 ? Math.max(20, atMs - random.below(2000)) : undefined
     const downMs = 10 + random.below(1500)
     yield { kind: 'mesh restart', space, atMs, node: node(), downMs, ...(takenAtMs && { takenAtMs }) }
   }
-  if (isOn()) {
+  if (random.next() < 0.3) {
+    // All clocks are set back just when everybody has something to tell, and little of it arrives.
+    const [atMs, untilMs, most] = [healAtMs - 400, healAtMs, Math.floor(skewMsMax * 0.4)]
+    for (const [i] of links.entries())
+      yield {
+        kind: 'weather',
+        space,
+        atMs,
+        untilMs,
+        node: i,
+        drop: 0.9,
+        repeat: 0,
+        delayMs: 20,
+        reorder: true,
+      }
+    for (let i = 0; i < nodes; i++) {
+      yield { kind: 'clock jump', space, atMs: atMs + 100, node: i, byMs: -most }
+      yield { kind: 'change', space, atMs: atMs + 200, node: i, effects: [] }
+    }
+  } else if (isOn()) {
     // Each clock is set once, so that no two are further apart than one segment may lie ahead, or by little.
     const most = skewMsMax < 10_000 ? 3 * skewMsMax : skewMsMax * 0.4
     for (let i = 0; i < nodes; i++)

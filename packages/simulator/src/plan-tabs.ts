@@ -53,6 +53,8 @@ export function drawTabs(
         point: points[random.below(4)],
         downMs: 5 + random.below(random.next() < 0.7 ? 60 : 800),
       })
+    for (let stories = random.below(3); stories > 0; stories--)
+      items.push(...makerDies(random, node, count, 100 + random.below(healAtMs - 300)))
     for (let stalls = random.below(3); stalls > 0; stalls--) {
       const atMs = time()
       items.push({
@@ -65,4 +67,16 @@ export function drawTabs(
     }
   }
   return tabs
+}
+
+/** While a write is under way a tab makes a row, others see it and change it, and the leader dies: with luck it was the maker. */
+function* makerDies(random: SeededRandom, node: number, count: number, atMs: number): Iterable<PlanItem> {
+  const effects = [{ kind: 'sum', key: `m${atMs}`, by: 1 }] as const
+  const maker = random.below(count)
+  yield { kind: 'change', atMs, node, tab: random.below(count), effects: [] }
+  yield { kind: 'change', atMs: atMs + 1, node, tab: maker, effects }
+  for (let tab = 0; tab < count; tab++)
+    if (tab !== maker) yield { kind: 'change', atMs: atMs + 7, node, tab, effects }
+  const [point, downMs] = ['idle', 5 + random.below(100)] as const
+  yield { kind: 'tab dies', atMs: atMs + 9 + random.below(5), node, leads: true, tab: 0, point, downMs }
 }

@@ -5,6 +5,9 @@
  * A replica may have a disk. Then a machine that is copied, or set back, goes on from what that disk held; what it had reported saved
  * must be there after every crash. A copy of a machine without one is made while it runs, by living its life again: all inputs of
  * the replica are kept, and the same engine with the same random numbers comes to the same state. From then on the copy draws others.
+ *
+ * Over 500 lines: process, connection, disk and copies of one machine share the life that ends with each. What programs do is `program.ts`,
+ * what tabs are `tabs.ts`.
  */
 import { AtomikError } from 'atomik'
 import {

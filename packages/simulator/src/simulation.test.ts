@@ -14,16 +14,24 @@ import { Simulation } from './simulation.ts'
 import { FailureError } from './verdict.ts'
 
 describe('a simulation', () => {
-  it('is a function of its seed', () => {
-    const [a, b] = [1, 2].map(() => {
-      const simulation = new Simulation({ seed: 7, record: true })
-      simulation.run()
-      return simulation
-    })
-    expect(a.events.length).toBeGreaterThan(100)
-    expect(b.events).toEqual(a.events)
-    expect(b.outcome).toEqual(a.outcome)
-    expect(new Simulation({ seed: 8 }).run().changes).not.toBe(a.outcome?.changes)
+  it('is a function of its seed, with branches, a mesh and tabs too', () => {
+    const parts = new Set<string>()
+    for (let seed = 7; seed < 27; seed++) {
+      const [a, b] = [1, 2].map(() => {
+        const simulation = new Simulation({ seed, record: true })
+        simulation.run()
+        return simulation
+      })
+      expect(a.events.length).toBeGreaterThan(100)
+      expect(b.events).toEqual(a.events)
+      expect(b.outcome).toEqual(a.outcome)
+      const { mesh, tabs, items } = a.plan
+      if (mesh !== undefined) parts.add('mesh')
+      if (tabs !== undefined) parts.add('tabs')
+      if (items.some(({ kind }) => kind === 'branch')) parts.add('branches')
+    }
+    expect(parts.size).toBe(3)
+    expect(new Simulation({ seed: 8 }).run().changes).not.toBe(new Simulation({ seed: 7 }).run().changes)
   })
 
   it.each(Array.from({ length: 40 }, (_, i) => 100_001 + i))('holds with seed %i', seed => {

@@ -120,10 +120,6 @@ export class Tabs {
     this.#count = count
   }
 
-  get alive(): readonly Tab[] {
-    return this.#tabs
-  }
-
   get views(): View[] {
     return this.#tabs.flatMap(({ view, program }) => [view, ...program.asides])
   }
@@ -195,10 +191,6 @@ export class Tabs {
   }
 
   // ── who dies ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  get leads(): boolean {
-    return this.#leader !== undefined
-  }
 
   /** The process that has the replica is gone, and so is its tab. */
   leaderDies(): void {
@@ -351,6 +343,7 @@ export class Tabs {
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get isSettled(): boolean {
+    if (this.#messages.size > 0) return false
     return this.#tabs.every(
       ({ follower }) => follower.isLive && follower.pendingChanges === 0 && follower.accumulator.isEmpty,
     )
