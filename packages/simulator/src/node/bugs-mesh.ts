@@ -145,7 +145,7 @@ export const meshBugs: readonly Bug[] = [
         replace: 'steady = { at: (nowMs: number) => nowMs }',
       },
     ],
-    seedsMax: 1500,
+    seedsMax: 400,
   },
   {
     name: 'mesh-early-stamps',

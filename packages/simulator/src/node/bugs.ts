@@ -388,7 +388,7 @@ export const bugs: readonly Bug[] = [
           "    this.#rotate(alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
-    seedsMax: 800,
+    seedsMax: 1500,
   },
   {
     name: 'retired-forgotten',
