@@ -217,6 +217,51 @@ const found: readonly (readonly [string, Plan])[] = [
       ],
     },
   ],
+  [
+    'patches that are not sealed when the hub is set back do not travel with a claim made after it (they were taken for those of a new region)',
+    {
+      seed: 200_936,
+      durable: [false, false],
+      ordered: [false, false],
+      unsentBatchesMax: 1024,
+      healAtMs: 3344,
+      logBytesMax: 300,
+      items: [
+        {
+          kind: 'change',
+          atMs: 754,
+          node: 1,
+          effects: [
+            { kind: 'patch', key: 'f0', slot: 2, value: 14 },
+            { kind: 'remove', key: 'c0' },
+            { kind: 'flag', key: 'c0', on: false },
+            { kind: 'flip', key: 'c0', bit: 0 },
+          ],
+        },
+        { kind: 'hub crash', atMs: 1041, point: 'after sync', loss: 'lost', downMs: 580 },
+        { kind: 'change', atMs: 1131, node: 0, effects: [] },
+        {
+          kind: 'change',
+          atMs: 1269,
+          node: 1,
+          effects: [
+            { kind: 'patch', key: 'f0', slot: 2, value: 11 },
+            { kind: 'pair', key: 'c0', value: 11 },
+          ],
+        },
+        { kind: 'hub restore', atMs: 1560, takenAtMs: 82 },
+        {
+          kind: 'change',
+          atMs: 2003,
+          node: 1,
+          effects: [
+            { kind: 'claim', key: 'f0' },
+            { kind: 'pair', key: 'c0', value: 36 },
+          ],
+        },
+      ],
+    },
+  ],
 ]
 
 describe('what was found once', () => {

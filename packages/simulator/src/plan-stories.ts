@@ -16,6 +16,7 @@ export interface StoryOptions {
   readonly hasClockJumps: boolean
   /** Few batches are kept apart while there is no hub. */
   readonly hasSmallOutbox: boolean
+  readonly hasHubRestore: boolean
 }
 
 export function drawStories(random: SeededRandom, options: StoryOptions): PlanItem[] {
@@ -46,9 +47,10 @@ function lateAnswers(random: SeededRandom, { ordered, healAtMs, cells }: StoryOp
 
 /** A disk fills up under a replica without a hub; it is back with the hub before it is back with its disk, and then it dies. */
 function fullDisk(random: SeededRandom, options: StoryOptions): PlanItem[] {
-  const { durable, healAtMs, cells, hasSmallOutbox } = options
+  const { durable, healAtMs, cells, hasSmallOutbox, hasHubRestore } = options
   const node = durable.indexOf(true)
-  if (!hasSmallOutbox || node < 0 || random.next() >= share) return []
+  // A refusal that this disk does not take is forgotten by all when the hub's is set back.
+  if (!hasSmallOutbox || hasHubRestore || node < 0 || random.next() >= share) return []
   const items: PlanItem[] = []
   const atMs = 300 + random.below(healAtMs - 2300)
   for (let ms = 0; ms < 900; ms += 60 + random.below(60))

@@ -276,7 +276,16 @@ export function drawPlan(seed: number): Plan {
     }
   const hasSmallOutbox = !hasCopies && random.next() >= 0.5
   items.push(
-    ...drawStories(links, { durable, ordered, healAtMs, cells, files, hasClockJumps, hasSmallOutbox }),
+    ...drawStories(links, {
+      durable,
+      ordered,
+      healAtMs,
+      cells,
+      files,
+      hasClockJumps,
+      hasSmallOutbox,
+      hasHubRestore,
+    }),
   )
   items.push(...drawBranches(new SeededRandom(seed ^ 0x62_72_61), { replicas, healAtMs, cells }))
   const tabs = drawTabs(new SeededRandom(seed ^ 0x74_61_62), { durable, items, healAtMs })

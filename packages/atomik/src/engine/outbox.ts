@@ -579,11 +579,16 @@ export class Outbox {
    * The hub holds another history of an incarnation: what it did not take is issued again, batch by batch with the same salts,
    * under an incarnation made from the first of them. New changes go on under a new one of our own. Returns the one that ended.
    */
-  rotate(alias: number): Uint8Array | undefined {
+  rotate(nowMs: number, alias: number): Uint8Array | undefined {
     const session = this.#claimed[alias]
     const at = this.#sessions.indexOf(session)
     if (at < 0) return undefined
     const isCurrent = session === this.#current
+    // Patches that are not sealed were reckoned for what was ours under the old name. They must not travel with a claim under the new one.
+    if (isCurrent && touchesRegions(this.#open, this.#regions)) {
+      this.#saltAtMs = Number.NEGATIVE_INFINITY
+      this.sealAll(nowMs)
+    }
     const run = session.batches.takeFrom(lastRun(session.batches))
     const issued: Session[] = session.batches.length > 0 ? [session] : []
     if (run.length > 0) {

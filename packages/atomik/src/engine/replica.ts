@@ -703,7 +703,7 @@ export class Replica {
         )
       else if (frame.type === 'ack') this.#ack(nowMs, frame, actions)
       else if (frame.type === 'resend') this.#resend(nowMs, frame.alias, frame.sequence, actions)
-      else if (frame.type === 'fork') this.#forked(frame, actions)
+      else if (frame.type === 'fork') this.#forked(nowMs, frame, actions)
     }
   }
 
@@ -758,7 +758,7 @@ export class Replica {
     for (const head of frame.heads) isLate = this.#outbox.heard(head.alias, head.sequence) || isLate
     const behind = frame.heads.filter(({ alias }) => this.#outbox.isBehind(alias))
     if (behind.length > 0) {
-      for (const { alias } of behind) this.#rotate(alias, actions)
+      for (const { alias } of behind) this.#rotate(nowMs, alias, actions)
       this.#leave(actions)
       return
     }
@@ -817,7 +817,7 @@ export class Replica {
       if (this.#outbox.confirmed > before) actions.push({ type: 'confirmed', change: this.#outbox.confirmed })
     }
     if (this.#catchUpLsn >= 0 && this.lsn >= this.#catchUpLsn) this.#caughtUp(actions)
-    if (this.#forksAhead.size > 0) this.#parted(actions)
+    if (this.#forksAhead.size > 0) this.#parted(nowMs, actions)
   }
 
   #followAll(nowMs: number, frame: LogFrame, touched: TouchedRows, actions: ReplicaAction[]): void {
@@ -1010,28 +1010,28 @@ export class Replica {
    * On a new connection: on this one, batches of the old incarnation are on their way under the alias the new one would get, and
    * could be taken for its own.
    */
-  #forked(frame: ScannedFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
+  #forked(nowMs: number, frame: ScannedFrame & { type: 'fork' }, actions: ReplicaAction[]): void {
     const settled = this.#outbox.settledOf(frame.alias)
     if (frame.attempt !== this.#attempt || settled === undefined) return
     // The log that settles what lies before comes behind: until then what follows it is not to be told from what a copy issued again.
     if (frame.sequence > settled) this.#forksAhead.set(frame.alias, frame.sequence)
-    else this.#partWays(frame.alias, actions)
+    else this.#partWays(nowMs, frame.alias, actions)
   }
 
   /** Of forks that were told too early those whose turn has come. */
-  #parted(actions: ReplicaAction[]): void {
+  #parted(nowMs: number, actions: ReplicaAction[]): void {
     for (const [alias, sequence] of this.#forksAhead)
-      if ((this.#outbox.settledOf(alias) ?? 0) >= sequence) this.#partWays(alias, actions)
+      if ((this.#outbox.settledOf(alias) ?? 0) >= sequence) this.#partWays(nowMs, alias, actions)
   }
 
-  #partWays(alias: number, actions: ReplicaAction[]): void {
+  #partWays(nowMs: number, alias: number, actions: ReplicaAction[]): void {
     this.#forksAhead.clear()
-    this.#rotate(alias, actions)
+    this.#rotate(nowMs, alias, actions)
     this.#leave(actions)
   }
 
-  #rotate(alias: number, actions: ReplicaAction[]): void {
-    const incarnation = this.#outbox.rotate(alias)
+  #rotate(nowMs: number, alias: number, actions: ReplicaAction[]): void {
+    const incarnation = this.#outbox.rotate(nowMs, alias)
     if (incarnation === undefined) return
     this.stats.forks++
     // Somebody may go on under it: it is ours no more.
