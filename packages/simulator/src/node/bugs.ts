@@ -383,9 +383,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/replica.ts',
-        find: '    this.#rotate(alias, actions)\n    this.#leave(actions)\n',
+        find: '    this.#rotate(nowMs, alias, actions)\n    this.#leave(actions)\n',
         replace:
-          "    this.#rotate(alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
+          "    this.#rotate(nowMs, alias, actions)\n    this.#link = 'greeting'\n    this.#greet(this.#greetedAtMs, actions)\n",
       },
     ],
     seedsMax: 1500,
