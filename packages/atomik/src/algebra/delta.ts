@@ -4,7 +4,7 @@
  * Rows are local indices; what a row is called is its directory's business. Words live in one growing array a table, and
  * `clear` keeps the memory, so a delta that is reused allocates nothing.
  */
-import { foldRow, invertRow, type RowLayout, releaseRow } from './layout.ts'
+import { foldRow, invertRow, type RowLayout, releaseGroup, releaseRow } from './layout.ts'
 
 const nothing = new Int32Array(0)
 /** Up to here, looking through the rows is cheaper than a map. */
@@ -159,6 +159,14 @@ export class Delta {
         releaseRow(from.layout, to.words, at, from.words, slot * stride)
       }
     }
+  }
+
+  /** The same of one group of one row, where `part` has nothing else there: it begins at `from` in `words`. */
+  releaseGroup(table: number, row: number, word: number, words: Int32Array, from: number): void {
+    const to = this.tables[table]
+    const at = to.open(row) + 2 * word
+    const { kinds, groups } = to.layout
+    releaseGroup(kinds[word], groups[word], to.words, at, words, from)
   }
 
   /** The inverse in `xor` and `add`; identity in `max`. */

@@ -51,6 +51,50 @@ export class Fingerprint {
     }
   }
 
+  /**
+   * Becomes the sum over words of one row: those in the halves from `start` to `end` − 1, at addresses that begin at (addressLow, addressHigh)
+   * and go on by `step` in the low half. The same as `replace` by each of them; written out, since one group is what most changes are.
+   */
+  sum(
+    addressLow: number,
+    addressHigh: number,
+    step: number,
+    words: Int32Array,
+    start: number,
+    end: number,
+  ): void {
+    let sumLow = 0
+    let sumHigh = 0
+    let address = addressLow | 0
+    for (let i = start; i < end; i += 2, address = (address + step) | 0) {
+      let x = words[i]
+      let y = words[i + 1]
+      if ((x | y) === 0) continue
+      let f = Math.imul(y ^ address, 0x85eb_ca6b)
+      x = (x + (f ^ (f >>> 15))) | 0
+      f = Math.imul(x ^ addressHigh, 0xc2b2_ae35)
+      y ^= f ^ (f >>> 13)
+      f = Math.imul(y + addressHigh, 0x27d4_eb2f)
+      x = (x + (f ^ (f >>> 16))) | 0
+      f = Math.imul(x + address, 0x1656_67b1)
+      y ^= f ^ (f >>> 14)
+      sumLow = (sumLow + x) | 0
+      sumHigh = (sumHigh + y + (sumLow >>> 0 < x >>> 0 ? 1 : 0)) | 0
+    }
+    this.low = sumLow
+    this.high = sumHigh
+  }
+
+  /** Puts one sum in the place of another. */
+  move(oldLow: number, oldHigh: number, newLow: number, newHigh: number): void {
+    let low = (this.low - oldLow) | 0
+    let high = (this.high - oldHigh - (this.low >>> 0 < oldLow >>> 0 ? 1 : 0)) | 0
+    low = (low + newLow) | 0
+    high = (high + newHigh + (low >>> 0 < newLow >>> 0 ? 1 : 0)) | 0
+    this.low = low
+    this.high = high
+  }
+
   clear(): void {
     this.low = 0
     this.high = 0

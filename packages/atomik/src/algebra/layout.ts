@@ -52,25 +52,31 @@ export function foldRow(
   fromAt: number,
 ): void {
   const { kinds, groups, words } = layout
-  for (let word = 0; word < words; ) {
-    const i = toAt + 2 * word
-    const j = fromAt + 2 * word
-    const kind = kinds[word]
-    const group = groups[word]
-    if (group === 1 && (from[j] | from[j + 1]) === 0) {
-      // The identity of every lane.
-    } else if (kind === WordKind.xor) {
-      to[i] ^= from[j]
-      to[i + 1] ^= from[j + 1]
-    } else if (kind === WordKind.add) {
-      const low = (to[i] + from[j]) | 0
-      const carry = low >>> 0 < from[j] >>> 0 ? 1 : 0
-      to[i] = low
-      to[i + 1] = to[i + 1] + from[j + 1] + carry
-    } else if (compareGroup(to, i, from, j, group) < 0) {
-      for (let half = 0; half < 2 * group; half++) to[i + half] = from[j + half]
-    }
-    word += group
+  for (let word = 0; word < words; word += groups[word])
+    foldGroup(kinds[word], groups[word], to, toAt + 2 * word, from, fromAt + 2 * word)
+}
+
+/** The same of one group: `i` and `j` are where its first word is. */
+export function foldGroup(
+  kind: number,
+  group: number,
+  to: Int32Array,
+  i: number,
+  from: Int32Array,
+  j: number,
+): void {
+  if (group === 1 && (from[j] | from[j + 1]) === 0) {
+    // The identity of every lane.
+  } else if (kind === WordKind.xor) {
+    to[i] ^= from[j]
+    to[i + 1] ^= from[j + 1]
+  } else if (kind === WordKind.add) {
+    const low = (to[i] + from[j]) | 0
+    const carry = low >>> 0 < from[j] >>> 0 ? 1 : 0
+    to[i] = low
+    to[i + 1] = to[i + 1] + from[j + 1] + carry
+  } else if (compareGroup(to, i, from, j, group) < 0) {
+    for (let half = 0; half < 2 * group; half++) to[i + half] = from[j + half]
   }
 }
 
@@ -112,22 +118,28 @@ export function releaseRow(
   fromAt: number,
 ): void {
   const { kinds, groups, words } = layout
-  for (let word = 0; word < words; ) {
-    const i = toAt + 2 * word
-    const j = fromAt + 2 * word
-    const kind = kinds[word]
-    const group = groups[word]
-    if (kind === WordKind.xor) {
-      to[i] ^= from[j]
-      to[i + 1] ^= from[j + 1]
-    } else if (kind === WordKind.add) {
-      const borrow = to[i] >>> 0 < from[j] >>> 0 ? 1 : 0
-      to[i] -= from[j]
-      to[i + 1] -= from[j + 1] + borrow
-    } else if ((from[j] | from[j + 1]) !== 0 && compareGroup(to, i, from, j, group) === 0) {
-      for (let half = 0; half < 2 * group; half++) to[i + half] = 0
-    }
-    word += group
+  for (let word = 0; word < words; word += groups[word])
+    releaseGroup(kinds[word], groups[word], to, toAt + 2 * word, from, fromAt + 2 * word)
+}
+
+/** The same of one group: `i` and `j` are where its first word is. */
+export function releaseGroup(
+  kind: number,
+  group: number,
+  to: Int32Array,
+  i: number,
+  from: Int32Array,
+  j: number,
+): void {
+  if (kind === WordKind.xor) {
+    to[i] ^= from[j]
+    to[i + 1] ^= from[j + 1]
+  } else if (kind === WordKind.add) {
+    const borrow = to[i] >>> 0 < from[j] >>> 0 ? 1 : 0
+    to[i] -= from[j]
+    to[i + 1] -= from[j + 1] + borrow
+  } else if ((from[j] | from[j + 1]) !== 0 && compareGroup(to, i, from, j, group) === 0) {
+    for (let half = 0; half < 2 * group; half++) to[i + half] = 0
   }
 }
 

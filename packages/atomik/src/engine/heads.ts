@@ -88,6 +88,11 @@ export class IncarnationHead {
     return -1
   }
 
+  /** Index of the head. */
+  get last(): number {
+    return this.#count - 1
+  }
+
   /** Halves of label and salt of the bound at this index. */
   labelLow(i: number): number {
     return this.#labels[2 * i]

@@ -27,6 +27,7 @@ import {
   StampMark,
   Writer,
   writeBatch,
+  writePoint,
 } from '../wire/index.ts'
 import { mixLabel, sameLabel } from './label.ts'
 import { digestDelta } from './reference.ts'
@@ -113,6 +114,7 @@ export class Outbox {
   readonly #encoder = new DeltaEncoder()
   readonly #digest = new Fingerprint()
   readonly #mixer = new Mixer()
+  readonly #base = new StampMark()
   /** Settled batches, their deltas cleared. */
   readonly #spares: PendingBatch[] = []
 
@@ -422,7 +424,15 @@ export class Outbox {
     const high = last === undefined ? session.settledHigh : last.labelHigh
     const digest = this.#digest
     const mixer = this.#mixer
-    digestDelta(batch.delta, this.#numbers.addresses, digest)
+    batch.findGroup()
+    const { delta, table, word } = batch
+    if (table < 0) digestDelta(delta, this.#numbers.addresses, digest)
+    else {
+      const part = delta.tables[table]
+      this.#numbers.reference.digestGroup(table, part.rows[0], word, part.words, 2 * word, digest)
+    }
+    batch.digestLow = digest.low
+    batch.digestHigh = digest.high
     mixLabel(mixer, low ^ salt.low, high ^ salt.high, digest.low, digest.high, to - session.base)
     batch.from = from
     batch.to = to
@@ -507,7 +517,7 @@ export class Outbox {
     session.reached = Math.max(session.reached, batch.to)
     if (isShort) {
       beginChange(w, from)
-      this.#encoder.encode(w, batch.delta, this.#numbers, mark)
+      if (!this.#writePoint(w, batch, mark)) this.#encoder.encode(w, batch.delta, this.#numbers, mark)
     } else {
       const body = this.#body
       body.reset()
@@ -518,6 +528,19 @@ export class Outbox {
     mark.see(batch.delta)
     batch.sentAtMs = batch.wasSent ? -1 : nowMs
     batch.wasSent = true
+  }
+
+  /** The straight way of a batch that is one group of a row with a number; false for any other. */
+  #writePoint(w: Writer, { delta, table, word }: PendingBatch, mark: StampMark): boolean {
+    if (table < 0) return false
+    const { rows, words, layout } = delta.tables[table]
+    const number = this.#numbers.numberOf(table, rows[0])
+    if (number < 0) return false
+    const base = this.#base
+    base.low = mark.low
+    base.high = mark.high
+    writePoint(w, table, number, word, layout, words, 2 * word, base)
+    return true
   }
 
   /** Forgets having sent batches of an incarnation from this sequence on. Returns how many. */
@@ -567,7 +590,7 @@ export class Outbox {
     session.settledHigh = batch.labelHigh
     session.settledSalt = batch.salt
     this.#journal?.remove(batch)
-    if (isInReference) this.#release(batch.delta)
+    if (isInReference) this.#release(batch)
     else {
       if (touchesRegions(batch.delta, this.#regions)) session.regionsRefused = session.settled
       this.#rebuildAccumulator(batch.delta)
@@ -632,9 +655,13 @@ export class Outbox {
    * Takes an accepted batch out of the accumulator. In `max` what equals its words goes with it, since the reference holds as much:
    * whatever else is pending and smaller shows neither way, until the reference is given up (`rebuild`).
    */
-  #release(delta: Delta): void {
+  #release({ delta, table, word }: PendingBatch): void {
     if (this.#isIdle) this.accumulator.clear()
-    else this.accumulator.release(delta)
+    else if (table < 0) this.accumulator.release(delta)
+    else {
+      const { rows, words } = delta.tables[table]
+      this.accumulator.releaseGroup(table, rows[0], word, words, 2 * word)
+    }
   }
 
   /** Nothing is pending. */

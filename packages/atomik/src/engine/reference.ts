@@ -7,6 +7,7 @@
 import {
   type Delta,
   Fingerprint,
+  foldGroup,
   foldRow,
   formatHalves,
   Mixer,
@@ -81,7 +82,7 @@ export class ReferenceTable {
 }
 
 /** The address of word `word` of a row at (low, high) is (low + word × this, high). */
-const wordStep = 0x9e37_79b1
+const wordStep = 0x9e37_79b1 | 0
 
 const noStamp = new StampMark()
 
@@ -90,8 +91,10 @@ export class Reference {
   readonly fingerprint = new Fingerprint()
   /** The largest stamp in any register: what the next log entry's stamps are coded against. */
   readonly latest = new StampMark()
-  /** The same for each stamp word, by table and word. */
-  readonly #stamps: (StampMark | undefined)[][] = []
+  /** The same for each stamp word, by table: two halves a word. */
+  readonly #stamps: Int32Array[] = []
+  /** The words of a group before it changes, to tell the fingerprint. */
+  readonly #group = new Fingerprint()
   /** Words before a row changes, to tell the fingerprint. */
   #before = new Int32Array(16)
   /** Fingerprint of each word of all rows of a table, two halves each, by table; from when the first part was asked for. */
@@ -156,31 +159,42 @@ export class Reference {
   /** The largest stamp in the first `words[t]` words of each row of table t. */
   latestOf(words: readonly number[]): StampMark {
     const latest = new StampMark()
-    for (const [t, marks] of this.#stamps.entries())
-      for (const [word, mark] of marks.entries())
-        if (mark !== undefined && word < (words[t] ?? 0)) latest.raise(mark)
+    for (const [t, stamps] of this.#stamps.entries())
+      for (let word = 0; word < (words[t] ?? 0) && 2 * word < stamps.length; word++)
+        latest.raise(StampMark.of(stamps[2 * word], stamps[2 * word + 1]))
     return latest
   }
 
   #seeStamps({ tables }: Delta): void {
     for (let t = 0; t < tables.length; t++) {
-      const { layout, count } = tables[t]
+      const { layout, words, count } = tables[t]
       if (count === 0) continue
-      for (let word = 0; word < layout.words; word += layout.groups[word])
-        if (layout.kinds[word] === WordKind.stamp && this.#markOf(t, word).seeWord(tables[t], word))
-          this.latest.raise(this.#markOf(t, word))
+      for (let word = 0; word < layout.words; word += layout.groups[word]) {
+        if (layout.kinds[word] !== WordKind.stamp) continue
+        for (let at = 2 * word, slot = 0; slot < count; slot++, at += 2 * layout.words)
+          this.#seeStamp(t, word, words[at], words[at + 1])
+      }
     }
   }
 
-  #markOf(t: number, word: number): StampMark {
-    while (this.#stamps.length <= t) this.#stamps.push([])
-    const marks = this.#stamps[t]
-    while (marks.length <= word) marks.push(undefined)
-    const known = marks[word]
-    if (known !== undefined) return known
-    const mark = new StampMark()
-    marks[word] = mark
-    return mark
+  #seeStamp(t: number, word: number, low: number, high: number): void {
+    if (t >= this.#stamps.length || 2 * word >= this.#stamps[t].length) this.#widenStamps()
+    const stamps = this.#stamps[t]
+    if (!isLess(stamps[2 * word], stamps[2 * word + 1], low, high)) return
+    stamps[2 * word] = low
+    stamps[2 * word + 1] = high
+    const { latest } = this
+    if (!isLess(latest.low, latest.high, low, high)) return
+    latest.low = low
+    latest.high = high
+  }
+
+  #widenStamps(): void {
+    for (const [t, { layout }] of this.#tables.entries()) {
+      const stamps = new Int32Array(2 * layout.words)
+      stamps.set(this.#stamps[t] ?? [])
+      this.#stamps[t] = stamps
+    }
   }
 
   /** ACCUM: folds a delta whose rows exist. */
@@ -198,6 +212,65 @@ export class Reference {
         this.#account(t, row)
       }
     }
+  }
+
+  /** The digest of one group at its place, as `digestDelta` gives it of a delta that is nothing else; it begins at `at` in `words`. */
+  digestGroup(t: number, row: number, word: number, words: Int32Array, at: number, into: Fingerprint): void {
+    const { layout, addresses } = this.#tables[t]
+    const low = (addresses[2 * row] + Math.imul(word, wordStep)) | 0
+    into.sum(low, addresses[2 * row + 1], wordStep, words, at, at + 2 * layout.groups[word])
+  }
+
+  /** True when groups can be folded in one by one: nobody asks for the fingerprint of a part. */
+  get takesGroups(): boolean {
+    return this.#columns === undefined
+  }
+
+  /**
+   * ACCUM of one group of one row, which begins at `from` in `halves` and has this digest: the same as `accum` of a delta that is
+   * nothing else.
+   */
+  accumGroup(
+    t: number,
+    row: number,
+    word: number,
+    halves: Int32Array,
+    from: number,
+    digestLow: number,
+    digestHigh: number,
+  ): void {
+    const table = this.#tables[t]
+    const { layout, addresses, words } = table
+    const group = layout.groups[word]
+    const kind = layout.kinds[word]
+    const at = 2 * (row * layout.words + word)
+    const low = (addresses[2 * row] + Math.imul(word, wordStep)) | 0
+    const high = addresses[2 * row + 1]
+    const before = this.#group
+    before.sum(low, high, wordStep, words, at, at + 2 * group)
+    const { low: lowBefore, high: highBefore } = before
+    foldGroup(kind, group, words, at, halves, from)
+    if (kind === WordKind.stamp) {
+      this.#seeStamp(t, word, halves[from], halves[from + 1])
+      // It stands now, whole, or nothing has changed.
+      if (words[at] === halves[from] && isSame(words, at, halves, from, 2 * group))
+        this.fingerprint.move(lowBefore, highBefore, digestLow, digestHigh)
+      else this.#resum(low, high, words, at, group, lowBefore, highBefore)
+    } else this.#resum(low, high, words, at, group, lowBefore, highBefore)
+  }
+
+  #resum(
+    low: number,
+    high: number,
+    words: Int32Array,
+    at: number,
+    group: number,
+    lowBefore: number,
+    highBefore: number,
+  ): void {
+    const after = this.#group
+    after.sum(low, high, wordStep, words, at, at + 2 * group)
+    this.fingerprint.move(lowBefore, highBefore, after.low, after.high)
   }
 
   /** LOAD, row by row: the delta's rows become exactly its words. */
@@ -268,6 +341,15 @@ export class Reference {
       columns[i] = lowSum
     }
   }
+}
+
+function isLess(aLow: number, aHigh: number, bLow: number, bHigh: number): boolean {
+  return aHigh === bHigh ? aLow >>> 0 < bLow >>> 0 : aHigh >>> 0 < bHigh >>> 0
+}
+
+function isSame(a: Int32Array, aAt: number, b: Int32Array, bAt: number, halves: number): boolean {
+  for (let half = 0; half < halves; half++) if (a[aAt + half] !== b[bAt + half]) return false
+  return true
 }
 
 /** Where the rows of a table live: two halves a row, for the first `count` rows. */

@@ -50,7 +50,7 @@ import { Reference } from './reference.ts'
 import type { ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
-import { openSession, storedBatch } from './session.ts'
+import { openSession, type PendingBatch, storedBatch } from './session.ts'
 import type { Put } from './storage.ts'
 import { UndoLog } from './undo.ts'
 
@@ -904,14 +904,25 @@ export class Replica {
     const isAccepted = kind === 'own'
     const batch = this.#outbox.settle(nowMs, alias, isAccepted)
     if (isAccepted) {
-      this.#numbers.admitOwn(batch.delta)
-      this.reference.accum(batch.delta)
+      this.#admitOwn(batch)
       this.#store?.stageRows(batch.delta)
     } else {
       this.#refuse(batch.from, batch.to, code, actions)
       touched.add(batch.delta)
     }
     this.#outbox.recycle(batch)
+  }
+
+  /** Into the reference, at its place in the log. */
+  #admitOwn({ delta, table, word, digestLow, digestHigh }: PendingBatch): void {
+    const { reference } = this
+    const row = table < 0 ? 0 : delta.tables[table].rows[0]
+    if (table >= 0 && reference.takesGroups && this.#numbers.hasNumber(table, row)) {
+      reference.accumGroup(table, row, word, delta.tables[table].words, 2 * word, digestLow, digestHigh)
+      return
+    }
+    this.#numbers.admitOwn(delta)
+    reference.accum(delta)
   }
 
   /** A fold accumulates, a snapshot replaces whole rows; both name the heads they contain. */

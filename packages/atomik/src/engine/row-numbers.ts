@@ -120,6 +120,11 @@ export class RowNumbers implements RowDirectory, RowNames {
     for (const row of rows) this.number(table, row)
   }
 
+  /** What the rows are of. */
+  get reference(): Reference {
+    return this.#reference
+  }
+
   /** The addresses that fingerprints and labels know rows by. */
   get addresses(): readonly RowAddresses[] {
     return this.#reference.tables

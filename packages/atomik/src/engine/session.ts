@@ -47,9 +47,40 @@ export class PendingBatch implements SealedBatch {
   beforeHigh = 0
   labelLow = 0
   labelHigh = 0
+  /** Where its one group is, when it is one group of one row, in the first slot of that table: most are. −1 when it is more, or nothing. */
+  table = -1
+  word = 0
+  /** The digest its label is made of. */
+  digestLow = 0
+  digestHigh = 0
 
   constructor(delta: Delta) {
     this.delta = delta
+  }
+
+  /** Sees whether it is one group of one row. */
+  findGroup(): void {
+    this.table = -1
+    const { tables } = this.delta
+    let table = -1
+    for (let t = 0; t < tables.length; t++) {
+      const { count } = tables[t]
+      if (count === 0) continue
+      if (count > 1 || table >= 0) return
+      table = t
+    }
+    if (table < 0) return
+    const { layout, words } = tables[table]
+    const { groups } = layout
+    let found = -1
+    for (let word = 0; word < layout.words; word += groups[word]) {
+      if ((words[2 * word] | words[2 * word + 1]) === 0) continue
+      if (found >= 0) return
+      found = word
+    }
+    if (found < 0) return
+    this.table = table
+    this.word = found
   }
 
   get before(): Halves {

@@ -7,12 +7,14 @@ import {
   DeltaDecoder,
   DeltaEncoder,
   type NamedRow,
+  type PointReader,
   Reader,
   type RowDirectory,
   type RowNames,
   type Stamp,
   StampMark,
   Writer,
+  writePoint,
 } from '../wire/index.ts'
 import type { Reference } from './reference.ts'
 import type { SpaceLog } from './space-log.ts'
@@ -88,6 +90,7 @@ export class SpaceBodies {
   readonly #encoder = new DeltaEncoder()
   readonly #w = new Writer()
   readonly #names: HubNames
+  readonly #base = new StampMark()
   #last:
     | { readonly from: number; readonly lsn: number; readonly view: string; readonly made: CatchUp }
     | undefined
@@ -107,6 +110,14 @@ export class SpaceBodies {
     for (let i = 0; i < named.length; i++) if (named[i].isNew) known[named[i].table]--
     this.#w.reset()
     this.#encoder.encode(this.#w, delta, this.#names, base)
+    return this.#w
+  }
+
+  /** The same of one group of a row that all know. */
+  relayGroup({ table, word, words }: PointReader, row: number, base: StampMark): Writer {
+    this.#w.reset()
+    this.#base.set(base)
+    writePoint(this.#w, table, row, word, this.#reference.tables[table].layout, words, 0, this.#base)
     return this.#w
   }
 

@@ -152,6 +152,12 @@ export class SpaceStore {
     }
   }
 
+  /** The same for one row. */
+  stageRow(table: number, row: number, lsn: number): void {
+    this.#dirtyRows[table].add(row)
+    this.#changed[table][row] = lsn
+  }
+
   get hasStaged(): boolean {
     return (
       this.#schemaIsDirty ||

@@ -13,7 +13,7 @@
  * (space-log.ts), bodies for readers (space-bodies.ts), judging (space-judge.ts), older schemas (space-view.ts), records
  * (space-store.ts).
  */
-import { Delta, Fingerprint, Mixer, type RowLayout } from '../algebra/index.ts'
+import { Delta, Fingerprint, Mixer, type RowLayout, WordKind } from '../algebra/index.ts'
 import { AtomikError, assert, type ErrorCode } from '../errors.ts'
 import { decodeSchema, isRegion, joinSchemas, Schema } from '../schema/index.ts'
 import {
@@ -28,6 +28,7 @@ import {
   type Head,
   type NamedRow,
   nearestNumber,
+  PointReader,
   Reader,
   type Stamp,
   StampMark,
@@ -164,6 +165,8 @@ export class Space {
   /** The batch being judged, and a reader on its delta. */
   readonly #arrived = new Batch()
   readonly #reader = new Reader(emptyBody)
+  /** The commonest change, read where it lies. */
+  readonly #point = new PointReader()
   /** What the stamps of the next entry are coded against. */
   readonly #entryBase = new StampMark()
   /** How batches were read last, and the delta being judged. */
@@ -431,8 +434,67 @@ export class Space {
     const reader = this.#connections.get(connection)
     if (reader === undefined) throw new AtomikError('malformed', 'a change frame before a subscription')
     if (reader.isDeaf) return
+    if (this.#acceptPoint(reader, message)) {
+      if (reader.cursor < this.durableLsn || reader.held !== undefined) this.#feed(nowMs, reader, actions)
+      return
+    }
     this.#takeShort(reader, changeBits(message), message, 1)
     if (!reader.claims[0].isBroken) this.#batch(nowMs, reader, actions)
+  }
+
+  /**
+   * The straight way of the commonest change: a short frame that holds one group of a row that is there, from one who may write all,
+   * next in a chain that stands at the head, with no reader who sees a part. The outcome is that of `#accept`, which does all else;
+   * what could be refused is left to it (space-point.test.ts).
+   */
+  #acceptPoint(reader: Connection, message: Uint8Array): boolean {
+    const { claims } = reader
+    if (!reader.isOrdered || claims.length === 0 || this.#partViews.length > 0 || this.#hasRegions) return false
+    const claimed = claims[0]
+    const { head, chain, mark } = claimed
+    if (chain !== head.sequence || (message[0] & shortMask) !== (chain & shortMask)) return false
+    if (reader.grant.rows !== 'all' || reader.layouts !== this.#schema.layouts) return false
+    if (claimed.isBroken || claimed.early.size > 0 || !head.hasRoom) return false
+    const point = this.#point
+    if (!point.read(message, 1, message.length, reader.layouts, mark)) return false
+    const { table, number: row, word, words } = point
+    const { reference } = this
+    if (row >= reference.tables[table].count || !reference.takesGroups) return false
+    const isStamped = reader.layouts[table].kinds[word] === WordKind.stamp
+    const [low, high] = [words[0], words[1]]
+    if (isStamped && isLess(this.#latestTaken, low, high)) return false
+    const at = head.last
+    const digest = this.#labelDigest
+    reference.digestGroup(table, row, word, words, 0, digest)
+    const { low: digestLow, high: digestHigh } = digest
+    const label = this.#label
+    const [saltLow, saltHigh] = [head.saltLow(at), head.saltHigh(at)]
+    const to = chain + 1
+    mixLabel(label, head.labelLow(at) ^ saltLow, head.labelHigh(at) ^ saltHigh, digestLow, digestHigh, to)
+    head.add(to, label.low, label.high, saltLow, saltHigh, undefined)
+    claimed.chain = to
+    this.lsn++
+    this.#store.stageHead(head)
+    const base = this.#entryBase
+    base.low = this.#opening.low
+    base.high = this.#opening.high
+    base.raise(reference.latest)
+    const isAsItCame = !isStamped || isSameStamp(base, mark)
+    if (isStamped && isLess(mark, low, high)) {
+      mark.low = low
+      mark.high = high
+    }
+    reference.accumGroup(table, row, word, words, 0, digestLow, digestHigh)
+    this.#store.stageRow(table, row, this.lsn)
+    this.stats.batchesAccepted++
+    this.stats.changesAccepted++
+    if (isAsItCame) {
+      this.#log.add(head.name, to, 0, message, 1, message.length, base, noParts)
+    } else {
+      const body = this.#bodies.relayGroup(point, row, base)
+      this.#log.add(head.name, to, 0, body.memory, 0, body.length, base, noParts)
+    }
+    return true
   }
 
   /** The batch a short frame stands for, by how far its connection's chain is. */
@@ -919,6 +981,8 @@ function wholeOf({ layouts }: Schema): View {
   )
 }
 
+/** Bits of a number that a short frame carries. */
+const shortMask = 63
 const emptyBody = new Uint8Array(0)
 const noParts = new Map<string, Uint8Array | undefined>()
 const noBases: readonly StampMark[] = []
@@ -949,6 +1013,11 @@ interface MadeFrame {
   readonly isOrdered: boolean
   readonly authors: ReadonlySet<string>
   readonly bytes: Uint8Array
+}
+
+/** True when the stamp (low, high) is later. */
+function isLess(mark: StampMark, low: number, high: number): boolean {
+  return mark.high === high ? mark.low >>> 0 < low >>> 0 : mark.high >>> 0 < high >>> 0
 }
 
 function isSameStamp(a: StampMark, b: StampMark): boolean {

@@ -72,30 +72,7 @@ export class DeltaEncoder {
     const { layout, words, rows } = delta.tables[index]
     const number = names.numberOf(index, rows[slot])
     if (number < 0 || number >= names.knownRows(index)) return false
-    const at = 2 * slot * layout.words
-    const isStamp = layout.kinds[word] === WordKind.stamp
-    const first = isStamp ? word + 1 : word
-    const end = word + layout.groups[word]
-    const isAdd = layout.kinds[word] === WordKind.add
-    let full = 1
-    for (let v = first; v < end; v++) {
-      const low = words[at + 2 * v]
-      const high = words[at + 2 * v + 1]
-      if (!isFull(isAdd ? zigzagLow(low, high) : low, isAdd ? zigzagHigh(low, high) : high)) full = 0
-    }
-    const near = index === 0 && word > 0 && word <= nearPlaces ? word - 1 : nearPlaces
-    w.varint(1 + 2 * ((nearPlaces + 1) * number + near) + full)
-    if (near === nearPlaces) w.varint(pairPlace(index, word))
-    if (isStamp) encodeStamp(w, words[at + 2 * word], words[at + 2 * word + 1], this.#stamp)
-    if (full === 0) w.beginSpans()
-    for (let v = first; v < end; v++) {
-      const low = words[at + 2 * v]
-      const high = words[at + 2 * v + 1]
-      const codeLow = isAdd ? zigzagLow(low, high) : low
-      const codeHigh = isAdd ? zigzagHigh(low, high) : high
-      if (full === 1) w.u64(codeLow, codeHigh)
-      else w.span(codeLow, codeHigh)
-    }
+    writePoint(w, index, number, word, layout, words, 2 * (slot * layout.words + word), this.#stamp)
     return true
   }
 
@@ -238,6 +215,46 @@ export class DeltaEncoder {
         }
       }
     }
+  }
+}
+
+/**
+ * Writes the short form of a delta that is one group of one known row: its first word is not 0, and is at `at` in `words`.
+ * @param base what its stamp is coded against; it becomes that stamp
+ */
+export function writePoint(
+  w: Writer,
+  table: number,
+  number: number,
+  word: number,
+  { kinds, groups }: RowLayout,
+  words: Int32Array,
+  at: number,
+  base: StampMark,
+): void {
+  const kind = kinds[word]
+  const isStamp = kind === WordKind.stamp
+  const isAdd = kind === WordKind.add
+  const first = isStamp ? at + 2 : at
+  const end = at + 2 * groups[word]
+  let full = 1
+  for (let i = first; i < end; i += 2) {
+    const low = words[i]
+    const high = words[i + 1]
+    if (!isFull(isAdd ? zigzagLow(low, high) : low, isAdd ? zigzagHigh(low, high) : high)) full = 0
+  }
+  const near = table === 0 && word > 0 && word <= nearPlaces ? word - 1 : nearPlaces
+  w.varint(1 + 2 * ((nearPlaces + 1) * number + near) + full)
+  if (near === nearPlaces) w.varint(pairPlace(table, word))
+  if (isStamp) encodeStamp(w, words[at], words[at + 1], base)
+  if (full === 0) w.beginSpans()
+  for (let i = first; i < end; i += 2) {
+    const low = words[i]
+    const high = words[i + 1]
+    const codeLow = isAdd ? zigzagLow(low, high) : low
+    const codeHigh = isAdd ? zigzagHigh(low, high) : high
+    if (full === 1) w.u64(codeLow, codeHigh)
+    else w.span(codeLow, codeHigh)
   }
 }
 

@@ -1,7 +1,7 @@
 /** The wire format: canonical encoders and total decoders. Knows deltas and frames, nothing of replicas. */
 export { DeltaDecoder, decodeDelta } from './decode.ts'
 export { type DecodedDelta, type NamedRow, namesByKey, type RowDirectory, type RowNames } from './delta.ts'
-export { DeltaEncoder, encodeDelta } from './encode.ts'
+export { DeltaEncoder, encodeDelta, writePoint } from './encode.ts'
 export {
   beginChange,
   beginEntry,
@@ -55,6 +55,7 @@ export {
   meshVersion,
   writeMesh,
 } from './mesh.ts'
+export { PointReader, pointWordsMax } from './point.ts'
 export { errorCodes, errorNumber, Reader } from './reader.ts'
 export { type Stamp, StampMark, stampMsMax } from './stamp.ts'
 export { StreamCursor } from './stream.ts'

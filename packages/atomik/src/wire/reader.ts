@@ -7,8 +7,8 @@ import { decodeUtf8 } from './utf8.ts'
 import { spanIndex, spanKinds, spanWordsMax } from './writer.ts'
 
 /** First byte, and the one after the last, by number of the span. */
-const spanStarts = new Uint8Array(spanKinds)
-const spanEnds = new Uint8Array(spanKinds)
+export const spanStarts = new Uint8Array(spanKinds)
+export const spanEnds = new Uint8Array(spanKinds)
 for (let end = 1; end <= 8; end++)
   for (let start = 0; start < end; start++) {
     spanStarts[spanIndex(start, end)] = start

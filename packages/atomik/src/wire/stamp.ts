@@ -11,7 +11,7 @@ import type { Writer } from './writer.ts'
 
 /** The largest stamp time: 48 bits of milliseconds. */
 export const stampMsMax = 2 ** 48 - 1
-const countMax = 0xffff
+export const countMax = 0xffff
 /** Distances below this fit the arithmetic of 32 bits: about a day and a half. */
 const nearMs = 2 ** 27
 

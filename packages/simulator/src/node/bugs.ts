@@ -317,7 +317,7 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: '    if (isInReference) this.#release(batch.delta)\n',
+        find: '    if (isInReference) this.#release(batch)\n',
         replace: '    if (isInReference) void batch\n',
       },
     ],
