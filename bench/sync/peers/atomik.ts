@@ -126,14 +126,14 @@ class Centre {
   }
 
   /** A message from a client; what it causes is queued at the links. */
-  receive(connection: number, message: Uint8Array): void {
+  receive(connection: number, message: Uint8Array, nowMs: number): void {
     const actions = this.#actions
-    if (isChange(message)) this.space.receiveChange(Date.now(), connection, message, actions)
+    if (isChange(message)) this.space.receiveChange(nowMs, connection, message, actions)
     else
       for (const frame of decodeUplink(message)) {
-        if (frame.type === 'subscribe') this.space.subscribe(Date.now(), connection, frame, true, actions)
+        if (frame.type === 'subscribe') this.space.subscribe(nowMs, connection, frame, true, actions)
         else if (frame.type !== 'hello' && frame.type !== 'auth')
-          this.space.receive(Date.now(), connection, frame, actions)
+          this.space.receive(nowMs, connection, frame, actions)
       }
     if (actions.length > 0) this.#do(actions)
   }
@@ -199,7 +199,7 @@ class Link {
       if (action.type === 'fail' || action.type === 'refused') throw new Error(`the replica: ${action.type}`)
       if (action.type !== 'send') continue
       bytes += action.bytes.length
-      this.centre.receive(this.#connection, action.bytes)
+      this.centre.receive(this.#connection, action.bytes, nowMs)
     }
     clear(this.#actions)
     return bytes
@@ -417,7 +417,7 @@ function storm(form: Form, withReader: boolean) {
     }
     return {
       write(register, w) {
-        // A program reads its clock once a turn.
+        // A program reads its clock once a turn, and here writer and hub are one program.
         const nowMs = Date.now()
         hand.write(register, w, nowMs)
         const bytes = writer.send(nowMs)

@@ -1,31 +1,42 @@
 import { type Delta, WordKind } from '../algebra/index.ts'
+import { stampMsMax } from '../wire/index.ts'
 
 /**
  * A hybrid logical clock: 48 bits of milliseconds and 16 of count. Stamps it gives are unique to no node, only ever larger
  * than all it gave or saw; equal stamps of two nodes are ordered by the value beside them.
  */
 export class StampClock {
-  ms = 0
-  count = 0
-  /** The same as the 64 bits of a stamp. */
+  /** The 64 bits of the last stamp: a number of 48 bits of time would be an object at every change. */
   low = 0
   high = 0
 
-  /** The next stamp, larger than every earlier one; it stays in `ms` and `count`. */
+  get ms(): number {
+    return (this.high >>> 0) * 2 ** 16 + (this.low >>> 16)
+  }
+
+  get count(): number {
+    return this.low & countMax
+  }
+
+  /** The next stamp, larger than every earlier one; it stays in `low` and `high`. */
   next(nowMs: number): void {
-    if (nowMs >= this.ms + 1) {
-      this.ms = Math.floor(nowMs)
-      this.count = 0
-    } else if (this.count < 0xffff) {
-      this.count++
+    this.advance(msHigh(nowMs), msLow(nowMs))
+  }
+
+  /** The same, of a time in two parts. */
+  advance(high: number, low: number): void {
+    const ms = this.low >>> 16
+    if (high === this.high ? low > ms : high >>> 0 > this.high >>> 0) {
+      this.high = high
+      this.low = low << 16
+    } else if ((this.low & countMax) < countMax) {
+      this.low++
+    } else if (ms < 0xffff) {
+      this.low = (ms + 1) << 16
     } else {
-      this.ms++
-      this.count = 0
+      this.low = 0
+      this.high = (this.high + 1) | 0
     }
-    const high = Math.floor(this.ms / 2 ** 16)
-    // No remainder: that of fractions is slow.
-    this.low = ((this.ms - high * 2 ** 16) << 16) | this.count
-    this.high = high | 0
   }
 
   /** Takes note of a stamp from elsewhere. */
@@ -33,9 +44,19 @@ export class StampClock {
     if (high === this.high ? low >>> 0 <= this.low >>> 0 : high >>> 0 < this.high >>> 0) return
     this.low = low
     this.high = high
-    this.ms = (high >>> 0) * 2 ** 16 + (low >>> 16)
-    this.count = low & 0xffff
   }
+}
+
+const countMax = 0xffff
+
+/** Milliseconds since 1970, without their lowest 16 bits. */
+export function msHigh(nowMs: number): number {
+  return nowMs <= 0 ? 0 : (Math.min(nowMs, stampMsMax) / 2 ** 16) | 0
+}
+
+/** Their lowest 16 bits. */
+export function msLow(nowMs: number): number {
+  return nowMs <= 0 ? 0 : Math.min(nowMs, stampMsMax) & 0xffff
 }
 
 /** True when a register in the delta was written later than this. */

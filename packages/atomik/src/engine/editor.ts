@@ -2,11 +2,12 @@
  * Makes changes. While one is being made it is a delta on top of an accumulator on top of what lies under both, so what it
  * reads includes what it wrote, and throwing it away undoes all of it. One change has one stamp.
  */
-import { Delta, foldRow, type TableDelta, WordKind } from '../algebra/index.ts'
+import { Delta, foldGroup, foldRow, type TableDelta, WordKind } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
 import type { Schema } from '../schema/index.ts'
 import type { Halves } from '../wire/index.ts'
-import { StampClock } from './clock.ts'
+import { msHigh, msLow, StampClock } from './clock.ts'
+import { Reference } from './reference.ts'
 import type { Edit, RowReader } from './rows.ts'
 
 export class Editor implements Edit {
@@ -18,7 +19,9 @@ export class Editor implements Edit {
   #current: Delta | undefined
   /** An empty delta for the next change, when nothing keeps the last one. */
   #spare: Delta | undefined
-  #nowMs = 0
+  /** The time of the change being made, in two parts. */
+  #nowHigh = 0
+  #nowLow = 0
   #isStamped = false
   /** Where the row opened last begins in the words of its table's part. */
   #at = 0
@@ -156,13 +159,14 @@ export class Editor implements Edit {
     const change = this.#spare ?? new Delta(this.#schema.layouts)
     this.#spare = undefined
     this.#isStamped = false
-    this.#nowMs = nowMs
+    this.#nowHigh = msHigh(nowMs)
+    this.#nowLow = msLow(nowMs)
     return change
   }
 
   /** The clock shows the stamp of this change. */
   #advance(): void {
-    if (!this.#isStamped) this.#clock.next(this.#nowMs)
+    if (!this.#isStamped) this.#clock.advance(this.#nowHigh, this.#nowLow)
     this.#isStamped = true
   }
 
@@ -171,14 +175,31 @@ export class Editor implements Edit {
     return { low: this.#clock.low, high: this.#clock.high }
   }
 
+  /** READ of the life of a row that the change being made has not touched, into the first word of the scratch row. */
+  #readLife(table: number, row: number): void {
+    const scratch = this.#scratch
+    const under = this.#under
+    if (!(under instanceof Reference)) {
+      this.readRow(table, row, scratch)
+      return
+    }
+    const { words, layout } = under.tables[table]
+    const at = 2 * row * layout.words
+    scratch[0] = words[at]
+    scratch[1] = words[at + 1]
+    const part = this.#accumulator.tables[table]
+    const own = part.find(row)
+    if (own >= 0) foldGroup(WordKind.max, 1, scratch, 0, part.words, own)
+  }
+
   /** Opens the row in the change being made, at `#at`, and brings it to life when it is not. */
   #touch(table: number, row: number): TableDelta {
     if (this.#current === undefined) throw new AtomikError('closed', 'a change was used after it ended')
     const part = this.#current.tables[table]
     let at = part.find(row)
     if (at < 0) {
-      this.readRow(table, row, this.#scratch)
-      at = part.open(row)
+      this.#readLife(table, row)
+      at = part.append(row)
       if ((this.#scratch[0] & 1) === 0) {
         part.words[at] = this.#scratch[0] + 1
         part.words[at + 1] = this.#scratch[1]

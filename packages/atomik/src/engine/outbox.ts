@@ -30,19 +30,11 @@ import {
   writePoint,
 } from '../wire/index.ts'
 import { mixLabel, sameLabel } from './label.ts'
+import { batchOf, PendingBatch } from './pending.ts'
 import { digestDelta } from './reference.ts'
 import { touchesRegions } from './region.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import {
-  claimOf,
-  claimRun,
-  deriveSession,
-  drawSession,
-  lastRun,
-  noStamp,
-  PendingBatch,
-  type Session,
-} from './session.ts'
+import { claimOf, claimRun, deriveSession, drawSession, lastRun, noStamp, type Session } from './session.ts'
 
 /** Where batches are noted for the store. */
 export interface OutboxJournal {
@@ -66,6 +58,8 @@ const sentMax = 64
 const orderedSentMax = limits.unconfirmedBatchesMax / 2
 /** Settled batches kept to be used again. */
 const sparesMax = limits.unconfirmedBatchesMax
+/** Made at once when none is left. */
+const sparesMade = 64
 
 /** No row takes more than its key and 13 bytes for each word that is not 0, shapes and heads included. */
 export function bytesAtMost(delta: Delta): number {
@@ -115,8 +109,12 @@ export class Outbox {
   readonly #digest = new Fingerprint()
   readonly #mixer = new Mixer()
   readonly #base = new StampMark()
-  /** Settled batches, their deltas cleared. */
+  /** What the first stamp of each session is coded against on this connection. */
+  readonly #opening = new StampMark()
+  /** Settled batches. */
   readonly #spares: PendingBatch[] = []
+  /** Deltas of settled batches, cleared. */
+  readonly #deltas: Delta[] = []
 
   constructor(schema: Schema, numbers: RowNumbers, random32: () => number) {
     this.#schema = schema
@@ -359,8 +357,12 @@ export class Outbox {
     if (this.#openFrom === this.#lastChange) this.#lastChange++
   }
 
-  /** A new connection: nothing was sent on it, and its first new batch brings a new salt. */
-  reconnect(nowMs: number): void {
+  /**
+   * A new connection: nothing was sent on it, and its first new batch brings a new salt.
+   * @param opening what its first stamps are coded against
+   */
+  reconnect(nowMs: number, opening: StampMark): void {
+    this.#opening.set(opening)
     for (const session of this.#sessions) {
       session.sent = 0
       session.reached = 0
@@ -387,23 +389,32 @@ export class Outbox {
     this.#openFrom = this.#lastChange
     if (this.#current.batches.length === 0) this.#progressAtMs = nowMs
     const batch = this.#spare()
-    const open = batch.delta
-    batch.delta = this.#open
-    this.#open = open
+    const open = this.#open
+    if (batch.copy(open)) open.clear()
+    else {
+      batch.keep(open)
+      this.#open = this.#deltas.pop() ?? new Delta(this.#schema.layouts)
+    }
     this.#push(this.#current, batch, from, this.#lastChange, this.#salt, this.#openIsHeld)
     this.#openIsHeld = false
     this.#openBytes = 0
   }
 
   #spare(): PendingBatch {
-    return this.#spares.pop() ?? new PendingBatch(new Delta(this.#schema.layouts))
+    if (this.#journal !== undefined) return new PendingBatch(this.#schema.layouts)
+    if (this.#spares.length === 0) this.#spares.push(...PendingBatch.many(this.#schema.layouts, sparesMade))
+    return this.#spares.pop() ?? new PendingBatch(this.#schema.layouts)
   }
 
   /** A settled batch that nobody looks at any more serves again. */
   recycle(batch: PendingBatch): void {
     // A journal looks at batches until they are gone from the store.
     if (this.#journal !== undefined || this.#spares.length >= sparesMax) return
-    batch.delta.clear()
+    const delta = batch.release()
+    if (delta !== undefined) {
+      delta.clear()
+      this.#deltas.push(delta)
+    }
     batch.isSaved = false
     batch.wasSent = false
     batch.sentAtMs = -1
@@ -424,13 +435,9 @@ export class Outbox {
     const high = last === undefined ? session.settledHigh : last.labelHigh
     const digest = this.#digest
     const mixer = this.#mixer
-    batch.findGroup()
-    const { delta, table, word } = batch
-    if (table < 0) digestDelta(delta, this.#numbers.addresses, digest)
-    else {
-      const part = delta.tables[table]
-      this.#numbers.reference.digestGroup(table, part.rows[0], word, part.words, 2 * word, digest)
-    }
+    const { table, row, word } = batch
+    if (table < 0) digestDelta(batch.delta, this.#numbers.addresses, digest)
+    else this.#numbers.reference.digestGroup(table, row, word, batch.halves, batch.at, digest)
     batch.digestLow = digest.low
     batch.digestHigh = digest.high
     mixLabel(mixer, low ^ salt.low, high ^ salt.high, digest.low, digest.high, to - session.base)
@@ -465,7 +472,7 @@ export class Outbox {
       if (next !== undefined && bytesAtMost(sum) + bytesAtMost(next.delta) <= batchBytesMax) continue
       // Where what it replaces may be in the store: who comes back with that would be told of a fork, and issue it again.
       const replaces = this.#journal !== undefined && batch.from > from
-      this.#push(session, new PendingBatch(sum), from, batch.to, batch.salt, isHeld || replaces)
+      this.#push(session, batchOf(sum), from, batch.to, batch.salt, isHeld || replaces)
       sum = new Delta(this.#schema.layouts)
       from = batch.to
       isHeld = false
@@ -477,7 +484,7 @@ export class Outbox {
    * Appends the next batch to be sent on this connection, as a message; false when there is none, or it must wait.
    * @param isOrdered the link keeps order, so one change may travel in the short form
    */
-  next(w: Writer, nowMs: number, stampBaseMs: number, isOrdered: boolean): boolean {
+  next(w: Writer, nowMs: number, isOrdered: boolean): boolean {
     let waits = false
     for (let i = 0; i < this.#sessions.length; i++) {
       const session = this.#sessions[i]
@@ -491,7 +498,7 @@ export class Outbox {
       const alias = this.#claimed.indexOf(session)
       if (alias < 0 || (batch.isHeld && !batch.isSaved)) continue
       session.sent++
-      this.#encode(w, nowMs, session, alias, batch, stampBaseMs, isOrdered)
+      this.#encode(w, nowMs, session, alias, batch, isOrdered)
       return true
     }
     return false
@@ -503,10 +510,9 @@ export class Outbox {
     session: Session,
     alias: number,
     batch: PendingBatch,
-    stampBaseMs: number,
     isOrdered: boolean,
   ): void {
-    const mark = session.mark ?? new StampMark(stampBaseMs)
+    const mark = session.mark ?? this.#opening.clone()
     session.mark = mark
     batch.base.set(mark)
     const from = batch.from - session.base
@@ -517,29 +523,32 @@ export class Outbox {
     session.reached = Math.max(session.reached, batch.to)
     if (isShort) {
       beginChange(w, from)
-      if (!this.#writePoint(w, batch, mark)) this.#encoder.encode(w, batch.delta, this.#numbers, mark)
+      if (!this.#writePoint(w, batch, mark)) {
+        this.#encoder.encode(w, batch.delta, this.#numbers, mark)
+        mark.see(batch.delta)
+      }
     } else {
       const body = this.#body
       body.reset()
       this.#encoder.encode(body, batch.delta, this.#numbers, mark)
       const salt = batch.saltIsNew ? batch.salt : undefined
       writeBatch(w, { alias, from, to, salt, body: body.view() })
+      mark.see(batch.delta)
     }
-    mark.see(batch.delta)
     batch.sentAtMs = batch.wasSent ? -1 : nowMs
     batch.wasSent = true
   }
 
-  /** The straight way of a batch that is one group of a row with a number; false for any other. */
-  #writePoint(w: Writer, { delta, table, word }: PendingBatch, mark: StampMark): boolean {
+  /** The straight way of a batch that is one group of a row with a number; false for any other. `mark` becomes its stamp if that is later. */
+  #writePoint(w: Writer, { table, row, word, halves, at }: PendingBatch, mark: StampMark): boolean {
     if (table < 0) return false
-    const { rows, words, layout } = delta.tables[table]
-    const number = this.#numbers.numberOf(table, rows[0])
+    const number = this.#numbers.numberOf(table, row)
     if (number < 0) return false
     const base = this.#base
     base.low = mark.low
     base.high = mark.high
-    writePoint(w, table, number, word, layout, words, 2 * word, base)
+    writePoint(w, table, number, word, this.#schema.layouts[table], halves, at, base)
+    mark.raise(base)
     return true
   }
 
@@ -617,7 +626,7 @@ export class Outbox {
     if (run.length > 0) {
       const again = deriveSession(session, run[0].label, run[0].from)
       for (const { delta, from, to, salt, isHeld } of run)
-        this.#push(again, new PendingBatch(delta), from, to, salt, isHeld)
+        this.#push(again, batchOf(delta), from, to, salt, isHeld)
       issued.push(again)
     }
     session.sent = 0
@@ -655,13 +664,11 @@ export class Outbox {
    * Takes an accepted batch out of the accumulator. In `max` what equals its words goes with it, since the reference holds as much:
    * whatever else is pending and smaller shows neither way, until the reference is given up (`rebuild`).
    */
-  #release({ delta, table, word }: PendingBatch): void {
+  #release(batch: PendingBatch): void {
+    const { table, row, word, halves, at } = batch
     if (this.#isIdle) this.accumulator.clear()
-    else if (table < 0) this.accumulator.release(delta)
-    else {
-      const { rows, words } = delta.tables[table]
-      this.accumulator.releaseGroup(table, rows[0], word, words, 2 * word)
-    }
+    else if (table < 0) this.accumulator.release(batch.delta)
+    else this.accumulator.releaseGroup(table, row, word, halves, at)
   }
 
   /** Nothing is pending. */

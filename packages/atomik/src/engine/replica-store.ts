@@ -28,10 +28,11 @@ import {
 } from '../wire/index.ts'
 import { formatIncarnation, nextLabel, sameLabel } from './label.ts'
 import type { OutboxJournal } from './outbox.ts'
+import { type PendingBatch, storedBatch } from './pending.ts'
 import { openRecord, recordKey, sealRecord, spacePrefix } from './records.ts'
 import { digestDelta, Reference } from './reference.ts'
 import type { RowNumbers } from './row-numbers.ts'
-import { noStamp, openSession, type PendingBatch, type Session, storedBatch } from './session.ts'
+import { noStamp, openSession, type Session } from './session.ts'
 import type { Entry, Put, ReplicaStorage } from './storage.ts'
 
 /** Rows at a position of the log. */

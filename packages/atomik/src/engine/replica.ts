@@ -46,11 +46,12 @@ import { Editor } from './editor.ts'
 import { formatIncarnation } from './label.ts'
 import { Messages, type Send } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import { type PendingBatch, storedBatch } from './pending.ts'
 import { Reference } from './reference.ts'
 import type { ReplicaImage, ReplicaStore } from './replica-store.ts'
 import { RowNumbers } from './row-numbers.ts'
 import { type Edit, type RowRef, TouchedRows } from './rows.ts'
-import { openSession, type PendingBatch, storedBatch } from './session.ts'
+import { openSession } from './session.ts'
 import type { Put } from './storage.ts'
 import { UndoLog } from './undo.ts'
 
@@ -198,7 +199,7 @@ export class Replica {
   /** On this connection own changes go out behind the greeting, without waiting for the answer. */
   #isEager = false
   /** What stamps of own changes are coded against on this connection. */
-  #stampBaseMs = 0
+  readonly #stampBase = new StampMark()
   /** Subscriptions so far on this connection, and when the last was sent. */
   #attempt = 0
   #greetedAtMs = 0
@@ -494,10 +495,10 @@ export class Replica {
       case 'open':
         this.#link = 'greeting'
         this.#isOrdered = event.isOrdered === true
-        this.#stampBaseMs = Math.min(Math.max(0, Math.floor(timeMs)), stampMsMax)
+        this.#stampBase.set({ ms: Math.min(Math.max(0, Math.floor(timeMs)), stampMsMax), count: 0 })
         this.#attempt = 0
         this.#early.clear()
-        this.#outbox.reconnect(nowMs)
+        this.#outbox.reconnect(nowMs, this.#stampBase)
         this.#greet(nowMs, actions)
         this.#flush(nowMs, actions)
         return
@@ -531,7 +532,7 @@ export class Replica {
       return
     }
     this.#outbox.seal(nowMs, this.#options.inFlightMax ?? 16)
-    while (this.#outbox.next(this.#messages.begin(), nowMs, this.#stampBaseMs, this.#isOrdered)) {
+    while (this.#outbox.next(this.#messages.begin(), nowMs, this.#isOrdered)) {
       actions.push(this.#messages.end())
       this.stats.batchesSent++
     }
@@ -630,7 +631,7 @@ export class Replica {
       schema: this.schema.encode(),
       epoch: this.epoch,
       lsn: this.lsn,
-      stampBaseMs: this.#stampBaseMs,
+      stampBaseMs: this.#stampBase.ms,
       isOrdered: this.#isOrdered,
       claims,
     })
@@ -747,7 +748,7 @@ export class Replica {
     }
     this.#link = 'live'
     this.#quietMs = Math.max(this.#resendMs, 2 * (nowMs - this.#greetedAtMs))
-    if (!this.#isEager) this.#outbox.reconnect(nowMs)
+    if (!this.#isEager) this.#outbox.reconnect(nowMs, this.#stampBase)
     this.#isWritable = frame.writable
     this.#opening.set({ ms: frame.stampBaseMs, count: 0 })
     this.#needAtMs = Number.NEGATIVE_INFINITY
@@ -914,15 +915,15 @@ export class Replica {
   }
 
   /** Into the reference, at its place in the log. */
-  #admitOwn({ delta, table, word, digestLow, digestHigh }: PendingBatch): void {
+  #admitOwn(batch: PendingBatch): void {
     const { reference } = this
-    const row = table < 0 ? 0 : delta.tables[table].rows[0]
+    const { table, row } = batch
     if (table >= 0 && reference.takesGroups && this.#numbers.hasNumber(table, row)) {
-      reference.accumGroup(table, row, word, delta.tables[table].words, 2 * word, digestLow, digestHigh)
+      reference.accumGroup(table, row, batch.word, batch.halves, batch.at, batch.digestLow, batch.digestHigh)
       return
     }
-    this.#numbers.admitOwn(delta)
-    reference.accum(delta)
+    this.#numbers.admitOwn(batch.delta)
+    reference.accum(batch.delta)
   }
 
   /** A fold accumulates, a snapshot replaces whole rows; both name the heads they contain. */

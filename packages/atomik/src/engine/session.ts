@@ -7,110 +7,13 @@
  * Invariants: a sealed batch keeps bounds, content, salt and label for ever; batches are in order and adjacent, but where a
  * damaged record left a gap. Changes are numbered over the replica's life; on the wire they count from the session's base.
  */
-import { type Delta, Mixer } from '../algebra/index.ts'
-import { type Claim, type Halves, type Stamp, StampMark } from '../wire/index.ts'
+import { Mixer } from '../algebra/index.ts'
+import type { Claim, Halves, Stamp, StampMark } from '../wire/index.ts'
 import { firstLabel } from './label.ts'
+import { noSalt, type PendingBatch } from './pending.ts'
 import { Queue } from './queue.ts'
 
-/** What of a batch never changes once it is sealed. */
-export interface SealedBatch {
-  /** Change numbers of the replica, (from, to]. */
-  readonly from: number
-  readonly to: number
-  readonly salt: Halves
-  /** The salt differs from that of the batch before: it must travel. */
-  readonly saltIsNew: boolean
-  /** Labels at `from` and `to`. */
-  readonly before: Halves
-  readonly label: Halves
-  /** It must be in the store before anybody else may see it. */
-  readonly isHeld: boolean
-}
-
-/** A batch under way. Once it is settled its object serves for another: hundreds of thousands a second leave nothing behind. */
-export class PendingBatch implements SealedBatch {
-  from = 0
-  to = 0
-  delta: Delta
-  salt: Halves = noSalt
-  saltIsNew = false
-  isHeld = false
-  isSaved = false
-  /** When it was sent; −1 before, and once it was sent twice, since then an answer says nothing about time. */
-  sentAtMs = -1
-  /** Some hub may have it: sent now, or perhaps before this opening. */
-  wasSent = false
-  /** What its stamps are coded against on this connection. */
-  readonly base = new StampMark()
-  /** Labels at `from` and `to`, in halves. */
-  beforeLow = 0
-  beforeHigh = 0
-  labelLow = 0
-  labelHigh = 0
-  /** Where its one group is, when it is one group of one row, in the first slot of that table: most are. −1 when it is more, or nothing. */
-  table = -1
-  word = 0
-  /** The digest its label is made of. */
-  digestLow = 0
-  digestHigh = 0
-
-  constructor(delta: Delta) {
-    this.delta = delta
-  }
-
-  /** Sees whether it is one group of one row. */
-  findGroup(): void {
-    this.table = -1
-    const { tables } = this.delta
-    let table = -1
-    for (let t = 0; t < tables.length; t++) {
-      const { count } = tables[t]
-      if (count === 0) continue
-      if (count > 1 || table >= 0) return
-      table = t
-    }
-    if (table < 0) return
-    const { layout, words } = tables[table]
-    const { groups } = layout
-    let found = -1
-    for (let word = 0; word < layout.words; word += groups[word]) {
-      if ((words[2 * word] | words[2 * word + 1]) === 0) continue
-      if (found >= 0) return
-      found = word
-    }
-    if (found < 0) return
-    this.table = table
-    this.word = found
-  }
-
-  get before(): Halves {
-    return { low: this.beforeLow, high: this.beforeHigh }
-  }
-
-  get label(): Halves {
-    return { low: this.labelLow, high: this.labelHigh }
-  }
-}
-
-/** A batch as a store had it: some hub may have it too. */
-export function storedBatch(sealed: SealedBatch, delta: Delta): PendingBatch {
-  const batch = new PendingBatch(delta)
-  batch.from = sealed.from
-  batch.to = sealed.to
-  batch.salt = sealed.salt
-  batch.saltIsNew = sealed.saltIsNew
-  batch.beforeLow = sealed.before.low
-  batch.beforeHigh = sealed.before.high
-  batch.labelLow = sealed.label.low
-  batch.labelHigh = sealed.label.high
-  batch.isHeld = sealed.isHeld
-  batch.isSaved = true
-  batch.wasSent = true
-  return batch
-}
-
 export const noStamp: Stamp = { ms: 0, count: 0 }
-const noSalt: Halves = { low: 0, high: 0 }
 
 export class Session {
   /** 16 bytes. */

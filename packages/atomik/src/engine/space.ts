@@ -449,7 +449,8 @@ export class Space {
    */
   #acceptPoint(reader: Connection, message: Uint8Array): boolean {
     const { claims } = reader
-    if (!reader.isOrdered || claims.length === 0 || this.#partViews.length > 0 || this.#hasRegions) return false
+    if (!reader.isOrdered || claims.length === 0 || this.#partViews.length > 0 || this.#hasRegions)
+      return false
     const claimed = claims[0]
     const { head, chain, mark } = claimed
     if (chain !== head.sequence || (message[0] & shortMask) !== (chain & shortMask)) return false

@@ -12,8 +12,6 @@ import type { Writer } from './writer.ts'
 /** The largest stamp time: 48 bits of milliseconds. */
 export const stampMsMax = 2 ** 48 - 1
 export const countMax = 0xffff
-/** Distances below this fit the arithmetic of 32 bits: about a day and a half. */
-const nearMs = 2 ** 27
 
 /** What a stamp is coded against: milliseconds since 1970, and a count. */
 export interface Stamp {
@@ -38,6 +36,10 @@ export class StampMark implements Stamp {
     mark.low = low
     mark.high = high
     return mark
+  }
+
+  clone(): StampMark {
+    return StampMark.of(this.low, this.high)
   }
 
   get ms(): number {
@@ -109,16 +111,18 @@ function unzigzag(code: number): number {
 /** Appends the stamp (low, high); `before` becomes it. */
 export function encodeStamp(writer: Writer, low: number, high: number, before: StampMark): void {
   const count = low & countMax
-  const distance = ((high >>> 0) - (before.high >>> 0)) * 2 ** 16 + (low >>> 16) - (before.low >>> 16)
-  if (distance === 0) {
-    writer.varint(2 * zigzag(count - (before.low & countMax)))
+  // Near ones stay in 32-bit arithmetic, which makes no object of the number.
+  const near = (low >>> 16) - (before.low >>> 16)
+  if (high === before.high && near === 0) {
+    const moved = count - (before.low & countMax)
+    writer.varint(((moved << 1) ^ (moved >> 31)) << 1)
   } else {
     const hasCount = count > 0 ? 1 : 0
-    // Near ones stay in 32-bit arithmetic, which makes no object of the number.
-    const near = distance | 0
-    if (near === distance && near < nearMs && near > -nearMs)
-      writer.varint(1 + ((2 * (((near << 1) ^ (near >> 31)) - 1) + hasCount) << 1))
-    else writer.varint(1 + 2 * (2 * (zigzag(distance) - 1) + hasCount))
+    if (high === before.high) writer.varint(1 + ((2 * (((near << 1) ^ (near >> 31)) - 1) + hasCount) << 1))
+    else {
+      const distance = ((high >>> 0) - (before.high >>> 0)) * 2 ** 16 + near
+      writer.varint(1 + 2 * (2 * (zigzag(distance) - 1) + hasCount))
+    }
     if (count > 0) writer.varint(count - 1)
   }
   before.low = low

@@ -329,7 +329,7 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'engine/outbox.ts',
-        find: '      for (const { delta, from, to, salt, isHeld } of run)\n        this.#push(again, new PendingBatch(delta), from, to, salt, isHeld)\n',
+        find: '      for (const { delta, from, to, salt, isHeld } of run)\n        this.#push(again, batchOf(delta), from, to, salt, isHeld)\n',
         replace: '      this.#rebuildAccumulator(this.accumulator)\n',
       },
     ],
