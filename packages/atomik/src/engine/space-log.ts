@@ -125,6 +125,18 @@ export class SpaceLog {
     return this.#parts.size === 0 ? noParts : (this.#parts.get(lsn) ?? noParts)
   }
 
+  /** How many entries from this log number on, up to `end`, are accepted batches of one author whose bounds lie in (after, last]. */
+  runOf(lsn: number, end: number, author: string, after: number, last: number): number {
+    const authors = this.#authors
+    const to = this.#to
+    const refused = this.#refused
+    const first = lsn - this.#origin
+    const stop = end - this.#origin
+    let at = first
+    while (at < stop && authors[at] === author && refused[at] === 0 && to[at] > after && to[at] <= last) at++
+    return at - first
+  }
+
   bodyBytes(lsn: number): number {
     return this.#starts[lsn - this.#origin + 1] - this.#starts[lsn - this.#origin]
   }

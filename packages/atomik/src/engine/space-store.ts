@@ -73,12 +73,16 @@ export class SpaceStore {
   #schemaSum: Halves | undefined
   #schemaIsDirty: boolean
   readonly #rowPrefix: Uint8Array
+  readonly #headKey: Uint8Array
+  /** The head written last, and its key. */
+  #written: { readonly head: IncarnationHead; readonly key: Uint8Array } | undefined
   /** What the commit under way writes. */
   readonly #pack = new RecordPack()
 
   constructor(space: string, schema: Schema, reference: Reference, image: SpaceImage | undefined) {
     this.#space = space
     this.#rowPrefix = rowKeyPrefix(space)
+    this.#headKey = headKey(space)
     this.#schema = schema
     this.#reference = reference
     this.#born = schema.layouts.map((_, t) => image?.born[t] ?? [])
@@ -177,7 +181,7 @@ export class SpaceStore {
       this.#seal(undefined)
     }
     for (const head of this.#dirtyHeads) {
-      head.encode(pack.begin(incarnationKey(this.#space, head.id)))
+      head.encode(pack.begin(this.#keyOf(head)))
       head.sum = this.#seal(head.sum)
     }
     this.#takenHeads = new Set(this.#dirtyHeads)
@@ -200,9 +204,14 @@ export class SpaceStore {
     }
     const { low, high } = this.#recordPrint
     const rows = this.#schema.layouts.map((_, t) => this.#born[t].length)
-    writeSpaceHead(pack.begin(headKey(this.#space)), { lsn, digest, recordDigest: { low, high }, rows })
+    writeSpaceHead(pack.begin(this.#headKey), { lsn, digest, recordDigest: { low, high }, rows })
     pack.seal()
     return pack
+  }
+
+  #keyOf(head: IncarnationHead): Uint8Array {
+    if (this.#written?.head !== head) this.#written = { head, key: incarnationKey(this.#space, head.id) }
+    return this.#written.key
   }
 
   #takeRows(): void {

@@ -880,10 +880,15 @@ export class Space {
         return true
       }
     }
-    const end = this.#streamEnd(reader)
-    if (end === first) return false
     const w = this.#w
     w.reset()
+    if (this.#streamOwn(w, reader)) {
+      this.#send(nowMs, reader, w.finish(), actions)
+      this.stats.streamFrames++
+      return true
+    }
+    const end = this.#streamEnd(reader)
+    if (end === first) return false
     if (reader.isOrdered && end === first + 1 && this.#isDelta(reader, first)) beginEntry(w, first)
     else beginStream(w, first, end - first)
     const isShort = w.memory[0] >= 128
@@ -893,6 +898,20 @@ export class Space {
     this.#send(nowMs, reader, bytes, actions)
     this.stats.streamFrames++
     this.#keepFrame(reader, first, end, bytes)
+    return true
+  }
+
+  /** The straight way for an author that is told of nothing but its own: a frame of all that is durable. False for any other reader. */
+  #streamOwn(w: Writer, reader: Connection): boolean {
+    const { claims, cursor, view } = reader
+    if (claims.length !== 1 || !view.isWhole) return false
+    const { head, claim, chain } = claims[0]
+    const entries = this.durableLsn - cursor
+    const log = this.#log
+    if (log.runOf(cursor, this.durableLsn, head.name, claim, chain) < entries) return false
+    beginStream(w, cursor, entries)
+    for (let lsn = cursor; lsn < this.durableLsn; lsn++) writeOwn(w, 0, log.to(lsn), undefined)
+    reader.cursor = this.durableLsn
     return true
   }
 
