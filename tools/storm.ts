@@ -67,15 +67,22 @@ async function allocation(name: string): Promise<void> {
   pass()
   const { profile } = await session.post('HeapProfiler.stopSampling')
   const sites = new Map<string, number>()
-  const walk = ({ callFrame: { functionName, url, lineNumber }, selfSize, children }: Site) => {
+  /** Built-in functions belong to who calls them. */
+  let inEngine = 0
+  const walk = ({ callFrame: { functionName, url, lineNumber }, selfSize, children }: Site, owner: string) => {
+    const by = url === '' ? owner : url
     const site = `${functionName} ${url.split('/').at(-1)}:${lineNumber + 1}`
     sites.set(site, (sites.get(site) ?? 0) + selfSize)
-    children.forEach(walk)
+    if (by.includes('/packages/atomik/')) inEngine += selfSize
+    for (const child of children) walk(child, by)
   }
-  walk(profile.head as Site)
+  walk(profile.head as Site, '')
   const most = [...sites].sort((a, b) => b[1] - a[1])
   const sum = most.reduce((total, [, bytes]) => total + bytes, 0)
-  console.log(`${name}: ${(sum / updates).toFixed(1)} bytes of heap an update`)
+  const share = name.startsWith('atomik')
+    ? `, ${(inEngine / updates).toFixed(1)} of them in the engine, the rest in who calls it`
+    : ''
+  console.log(`${name}: ${(sum / updates).toFixed(1)} bytes of heap an update${share}`)
   for (const [site, bytes] of most.slice(0, 8)) console.log(`  ${(bytes / updates).toFixed(1)} in ${site}`)
 }
 

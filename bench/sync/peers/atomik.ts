@@ -97,6 +97,11 @@ class Records implements Storage {
 }
 
 const random32 = numbers(4)
+/**
+ * A star has a time of its own, a millisecond on with every transaction and exchange: stamps of one millisecond differ in their count, and
+ * a count that is not 0 takes two bytes, so bytes by the clock on the wall would depend on how fast the machine is.
+ */
+const startMs = 1_790_000_000_000
 const spaceName = 'bench'
 
 /** Empties a list and keeps its memory, which setting its length does not. */
@@ -111,13 +116,15 @@ class Centre {
   /** Undefined: records are made and go nowhere. */
   readonly records: Records | undefined
   readonly links = new Map<number, Link>()
+  /** The time, where nobody reads a clock. */
+  nowMs = startMs
   #connections = 0
   readonly #actions: SpaceAction[] = []
 
   constructor(plan: Plan, keepsRecords = true) {
     this.plan = plan
     this.records = keepsRecords ? new Records() : undefined
-    this.space = new Space(spaceName, plan.schema, undefined, Date.now(), { random32 })
+    this.space = new Space(spaceName, plan.schema, undefined, startMs, { random32 })
   }
 
   connect(link: Link): number {
@@ -135,22 +142,22 @@ class Centre {
         else if (frame.type !== 'hello' && frame.type !== 'auth')
           this.space.receive(nowMs, connection, frame, actions)
       }
-    if (actions.length > 0) this.#do(actions)
+    if (actions.length > 0) this.#do(actions, nowMs)
   }
 
   /** Group commit of what has been accepted: stored, acknowledged, told to readers. */
-  commit(): void {
+  commit(nowMs: number): void {
     this.space.commit(this.#actions)
-    this.#do(this.#actions)
+    this.#do(this.#actions, nowMs)
   }
 
-  #do(actions: SpaceAction[]): void {
+  #do(actions: SpaceAction[], nowMs: number): void {
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i]
       if (action.type === 'send') this.links.get(action.connection)?.queue.push(action.bytes)
       else if (action.type === 'commit') {
         this.records?.put(action.puts)
-        this.space.committed(Date.now(), action.lsn, actions)
+        this.space.committed(nowMs, action.lsn, actions)
       } else throw new Error(`the hub: ${action.type}`)
     }
     clear(actions)
@@ -176,13 +183,13 @@ class Link {
     this.rows = Int32Array.from({ length: Math.ceil(count / inRow) }, (_, i) => this.replica.row(0, keyOf(i)))
   }
 
-  open(): void {
+  open(nowMs: number): void {
     this.#connection = this.centre.connect(this)
-    this.replica.step(Date.now(), { type: 'open', isOrdered: true }, this.#actions)
+    this.replica.step(nowMs, { type: 'open', isOrdered: true }, this.#actions)
   }
 
-  close(): void {
-    this.replica.step(Date.now(), { type: 'close' }, this.#actions)
+  close(nowMs: number): void {
+    this.replica.step(nowMs, { type: 'close' }, this.#actions)
     this.centre.space.leave(this.#connection)
     this.centre.links.delete(this.#connection)
     this.#actions.length = 0
@@ -190,7 +197,7 @@ class Link {
   }
 
   /** Seals what is open, and sends it and all else that waits. Returns the bytes sent. */
-  send(nowMs = Date.now()): number {
+  send(nowMs: number): number {
     this.replica.flush(nowMs, this.#actions)
     let bytes = 0
     // Handling a message may append further actions; none of them is a send of this turn.
@@ -206,11 +213,11 @@ class Link {
   }
 
   /** Reads what the hub has sent. Returns its bytes. */
-  take(): number {
+  take(nowMs: number): number {
     let bytes = 0
     for (const message of this.queue) {
       bytes += message.length
-      this.replica.step(Date.now(), { type: 'message', bytes: message }, this.#actions)
+      this.replica.step(nowMs, { type: 'message', bytes: message }, this.#actions)
     }
     this.queue.length = 0
     return bytes
@@ -223,16 +230,18 @@ class Link {
 
   /** Connects, exchanges until both sides have everything, disconnects. */
   sync(): Cost {
-    this.open()
+    const { centre } = this
+    this.open(++centre.nowMs)
     let bytes = 0
     let trips = 0
     do {
-      bytes += this.send()
-      this.centre.commit()
-      bytes += this.take()
+      const nowMs = ++centre.nowMs
+      bytes += this.send(nowMs)
+      centre.commit(nowMs)
+      bytes += this.take(nowMs)
       if (++trips > 1000) throw new Error('ATOMiK does not settle')
     } while (!this.isSettled)
-    this.close()
+    this.close(++centre.nowMs)
     return { bytes, trips }
   }
 }
@@ -303,7 +312,7 @@ class Hand {
       edit.xor(0, row, word, low, high)
     }
     const make = isMax ? makeMax : makeXor
-    this.write = (register, w, nowMs = Date.now()) => {
+    this.write = (register, w, nowMs = link.centre.nowMs) => {
       this.#register = register
       this.#w = w
       replica.change(nowMs, make)
@@ -313,7 +322,7 @@ class Hand {
   toggle(index: number): void {
     const { replica, rows } = this.#link
     const { word, inRow, isBits } = this.#plan
-    replica.change(Date.now(), edit => {
+    replica.change(++this.#link.centre.nowMs, edit => {
       if (isBits) {
         const bit = index & 63
         edit.xor(0, rows[0], word + (index >>> 6), bit < 32 ? 1 << bit : 0, bit < 32 ? 0 : 1 << (bit - 32))
@@ -328,12 +337,12 @@ class Hand {
 
   increment(index: number, by: number): void {
     const { replica, rows } = this.#link
-    replica.change(Date.now(), edit => edit.add(0, rows[index], this.#plan.word, by, 0))
+    replica.change(this.#link.centre.nowMs, edit => edit.add(0, rows[index], this.#plan.word, by, 0))
   }
 
   batch(make: () => void): void {
     if (this.#shape.kind === 'flags') make()
-    else this.#link.replica.change(Date.now(), make)
+    else this.#link.replica.change(++this.#link.centre.nowMs, make)
   }
 
   get reader(): Reader {
@@ -353,7 +362,7 @@ function fill(centre: Centre, shape: Shape): void {
   const hand = new Hand(link, shape)
   const rows = link.rows.length
   for (let first = 0; first < rows; first += 1000)
-    link.replica.change(Date.now(), edit => {
+    link.replica.change(++centre.nowMs, edit => {
       for (let row = first; row < Math.min(rows, first + 1000); row++) edit.add(0, link.rows[row], 0, 0, 0)
     })
   void hand
@@ -400,20 +409,20 @@ function storm(form: Form, withReader: boolean) {
     fill(centre, shape)
     const [writer, reader] = [new Link(centre, shape.count, groupBatches), new Link(centre, shape.count, 16)]
     for (const link of withReader ? [writer, reader] : [writer]) {
-      link.open()
+      link.open(Date.now())
       while (!link.isSettled) {
-        link.send()
-        centre.commit()
-        link.take()
+        link.send(Date.now())
+        centre.commit(Date.now())
+        link.take(Date.now())
       }
     }
     const hand = new Hand(writer, shape)
     let inGroup = 0
-    const settle = () => {
+    const settle = (nowMs: number) => {
       inGroup = 0
-      centre.commit()
-      writer.take()
-      if (withReader) reader.take()
+      centre.commit(nowMs)
+      writer.take(nowMs)
+      if (withReader) reader.take(nowMs)
     }
     return {
       write(register, w) {
@@ -421,15 +430,15 @@ function storm(form: Form, withReader: boolean) {
         const nowMs = Date.now()
         hand.write(register, w, nowMs)
         const bytes = writer.send(nowMs)
-        if (++inGroup === groupBatches) settle()
+        if (++inGroup === groupBatches) settle(nowMs)
         return bytes
       },
       finish() {
         let bytes = 0
         do {
-          settle()
-          bytes += writer.send()
-          if (withReader) reader.send()
+          settle(Date.now())
+          bytes += writer.send(Date.now())
+          if (withReader) reader.send(Date.now())
         } while (!writer.isSettled || (withReader && !reader.isSettled))
         return bytes
       },
