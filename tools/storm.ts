@@ -69,7 +69,10 @@ async function allocation(name: string): Promise<void> {
   const sites = new Map<string, number>()
   /** Built-in functions belong to who calls them. */
   let inEngine = 0
-  const walk = ({ callFrame: { functionName, url, lineNumber }, selfSize, children }: Site, owner: string) => {
+  const walk = (
+    { callFrame: { functionName, url, lineNumber }, selfSize, children }: Site,
+    owner: string,
+  ) => {
     const by = url === '' ? owner : url
     const site = `${functionName} ${url.split('/').at(-1)}:${lineNumber + 1}`
     sites.set(site, (sites.get(site) ?? 0) + selfSize)
