@@ -56,6 +56,9 @@ const batchBytesMax = limits.uplinkBytesMax - 1024
  */
 const sentMax = 64
 const orderedSentMax = limits.unconfirmedBatchesMax / 2
+/** The same where a store holds back what we tell it to forget, and how many settled batches a store may lack for that. */
+const storedSentMax = limits.unconfirmedBatchesMax / 8
+const unsavedMax = limits.unconfirmedBatchesMax / 2
 /** Settled batches kept to be used again. */
 const sparesMax = limits.unconfirmedBatchesMax
 /** Made at once when none is left. */
@@ -215,9 +218,26 @@ export class Outbox {
     return this.#sessions.some(({ sent }) => sent > 0)
   }
 
-  /** By alias: what is settled, as the hub counts. */
+  /**
+   * By alias: what the hub need not keep for us, as it counts. Where there is a store that is what the store has as settled: who comes back with
+   * it claims that bound. One that falls too far behind is not waited for, so that a broken disk stops nobody.
+   */
   get settled(): { alias: number; sequence: number }[] {
-    return this.#claimed.map(({ settled }, alias) => ({ alias, sequence: settled }))
+    const waits = this.#journal !== undefined
+    return this.#claimed.map(({ settled, saved, unsaved }, alias) => ({
+      alias,
+      sequence: waits && unsaved <= unsavedMax ? Math.min(saved, settled) : settled,
+    }))
+  }
+
+  /** A write to the store begins, with all that is settled now. */
+  beginSave(): void {
+    for (const session of this.#sessions) session.beginSave()
+  }
+
+  /** It is durable. */
+  endSave(): void {
+    for (const session of this.#sessions) session.endSave()
   }
 
   /** The hub's disk was set back behind what it had confirmed of an incarnation, or a record of ours is lost: it cannot go on. */
@@ -485,6 +505,7 @@ export class Outbox {
    * @param isOrdered the link keeps order, so one change may travel in the short form
    */
   next(w: Writer, nowMs: number, isOrdered: boolean): boolean {
+    const sentAtMost = !isOrdered ? sentMax : this.#journal === undefined ? orderedSentMax : storedSentMax
     let waits = false
     for (let i = 0; i < this.#sessions.length; i++) {
       const session = this.#sessions[i]
@@ -492,7 +513,7 @@ export class Outbox {
       const goesFirst = !waits
       waits = true
       const batch = session.batches.at(session.sent)
-      if (batch === undefined || session.sent >= (isOrdered ? orderedSentMax : sentMax)) continue
+      if (batch === undefined || session.sent >= sentAtMost) continue
       // One that the hub has seen is sent at once: the log may be held until it is.
       if (!goesFirst && batch.from - session.base >= session.hubSequence) continue
       const alias = this.#claimed.indexOf(session)
@@ -598,7 +619,10 @@ export class Outbox {
     session.settledLow = batch.labelLow
     session.settledHigh = batch.labelHigh
     session.settledSalt = batch.salt
-    this.#journal?.remove(batch)
+    if (this.#journal !== undefined) {
+      this.#journal.remove(batch)
+      session.countUnsaved()
+    }
     if (isInReference) this.#release(batch)
     else {
       if (touchesRegions(batch.delta, this.#regions)) session.regionsRefused = session.settled

@@ -556,6 +556,7 @@ export class Replica {
     this.#savingTo = this.#outbox.lastChange
     const { lsn, epoch } = this
     const { lastChange } = this.#outbox
+    this.#outbox.beginSave()
     actions.push({
       type: 'commit',
       puts: store.write({
@@ -572,6 +573,9 @@ export class Replica {
   committed(timeMs: number, actions: ReplicaAction[]): void {
     this.#store?.written()
     this.#saved = this.#savingTo
+    this.#outbox.endSave()
+    // What the hub may forget has moved.
+    this.#declaredConfirmed = -1
     actions.push({ type: 'saved', change: this.savedChange })
     this.flush(timeMs, actions)
   }

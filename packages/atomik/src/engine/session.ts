@@ -28,6 +28,11 @@ export class Session {
   settledSalt: Halves = noSalt
   /** Where the last refused batch ended that touched regions, as a sequence; 0 before the first. */
   regionsRefused = 0
+  /** Where the store stands: settled there too, and what the write under way will bring; batches settled since each. */
+  saved = 0
+  #saving = 0
+  unsaved = 0
+  #since = 0
   readonly batches = new Queue<PendingBatch>()
   /** How many of them were sent on this connection, since the last time they began anew. */
   sent = 0
@@ -47,6 +52,24 @@ export class Session {
     const { low, high } = firstLabel(id)
     this.settledLow = low
     this.settledHigh = high
+  }
+
+  /** A write to the store begins that brings it to what is settled now. */
+  beginSave(): void {
+    this.#saving = this.settled
+    this.#since = 0
+  }
+
+  /** It is durable. */
+  endSave(): void {
+    this.saved = this.#saving
+    this.unsaved = this.#since
+  }
+
+  /** One more batch is settled, and not in the store as such. */
+  countUnsaved(): void {
+    this.unsaved++
+    this.#since++
   }
 
   get settledLabel(): Halves {
