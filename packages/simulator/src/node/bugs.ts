@@ -500,7 +500,7 @@ export const bugs: readonly Bug[] = [
         replace: 'batch.salt, isHeld)',
       },
     ],
-    seedsMax: 500,
+    seedsMax: 1500,
   },
   ...branchBugs,
   ...meshBugs,
