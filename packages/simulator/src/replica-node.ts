@@ -175,6 +175,25 @@ export class ReplicaNode {
     })
   }
 
+  /** The row with this key has just been brought to life here. */
+  #isNewborn(key: string): boolean {
+    const row = new Int32Array(64)
+    this.view.readRow(cellsTable, key, row)
+    return row[0] === 1 && row[1] === 0
+  }
+
+  /** Cells that these entries touch and that never lived here. */
+  #deadCells(entries: readonly Entry[]): ReadonlyMap<string, Entry> {
+    const dead = new Map<string, Entry>()
+    const row = new Int32Array(64)
+    for (const entry of entries)
+      for (const { key } of entry.effects) {
+        this.view.readRow(cellsTable, key, row.fill(0))
+        if ((row[0] | row[1]) === 0) dead.set(key, entry)
+      }
+    return dead
+  }
+
   #newTabs(count: number): Tabs {
     const self = this
     const host: TabsHost = {
@@ -190,8 +209,12 @@ export class ReplicaNode {
       },
       now: () => this.clock.now(),
       take: (id, number, delta, entries) => {
+        const unknown = this.#deadCells(entries)
         const change = this.replica.take(this.clock.now(), id, number, delta)
         this.#note(`takes ${numbersOf(entries)} as ${change}`)
+        // A row that the tab shows may be unknown here, while the hub tells all anew: it is brought to life with the change.
+        for (const [key, entry] of unknown)
+          if (this.#isNewborn(key)) this.#world.ledger.wrote(entry, key, 0, Int32Array.of(1, 0))
         this.program.changes.set(change, entries)
         this.#takenAs.set(entries, change)
         for (const entry of entries) entry.holders++
