@@ -213,9 +213,9 @@ export class Outbox {
     return this.#sessions.every(({ batches }) => lastRun(batches) === 0)
   }
 
-  /** Something is on its way on this connection, and its fate will be told. */
-  get hasSent(): boolean {
-    return this.#sessions.some(({ sent }) => sent > 0)
+  /** Something that waits was sent, on this connection or an earlier one. */
+  get wasSent(): boolean {
+    return this.#sessions.some(({ batches }) => batches.at(0)?.wasSent === true)
   }
 
   /**

@@ -522,9 +522,9 @@ export class Replica {
 
   #flush(nowMs: number, actions: ReplicaAction[]): void {
     if (this.#link === 'down' || (this.#link === 'greeting' && !this.#isEager)) return
-    if (this.#link === 'live' && !this.#isWritable) {
-      // What is on its way is refused there.
-      if (!this.#outbox.hasSent) this.#dropUnwritable(actions)
+    // What was ever sent may be there: the hub says what became of it, and refuses the rest.
+    if (this.#link === 'live' && !this.#isWritable && !this.#outbox.wasSent) {
+      this.#dropUnwritable(actions)
       return
     }
     if (this.#outbox.mustClaim) {

@@ -136,7 +136,7 @@ function run(seed: number, counts: Counts): void {
     make(out)
     for (const action of out) {
       if (action.type === 'reconnect') isLost = true
-      if (action.type === 'fail') isLost = true
+      if (action.type === 'fail') throw action.error
       if (action.type === 'refused') counts.refused++
       if (action.type !== 'send') continue
       if (isChange(action.bytes)) counts.straight++
