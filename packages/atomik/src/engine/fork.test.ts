@@ -6,7 +6,15 @@
 import { describe, expect, it } from 'vitest'
 import { counter, Schema, table } from '../schema/index.ts'
 import { decodeUplink } from '../wire/index.ts'
-import { Replica, type ReplicaAction, SeededRandom, Space, type SpaceAction } from './index.ts'
+import {
+  type Entry,
+  Replica,
+  type ReplicaAction,
+  readReplica,
+  SeededRandom,
+  Space,
+  type SpaceAction,
+} from './index.ts'
 import { kept } from './messages.ts'
 
 const schema = new Schema({ cells: table({ sum: counter() }) })
@@ -198,6 +206,52 @@ describe('two copies of one replica', () => {
     expect(bench.replicas.map(replica => bench.sumAt(replica))).toEqual([1001, 1001, 1001])
     expect(bench.replicas.map(replica => replica.pendingChanges)).toEqual([0, 0, 0])
     expect(bench.replicas.map(replica => replica.stats.divergences)).toEqual([0, 0, 0])
+  })
+
+  it('what is issued again is known to be late after a restart too: a copy may have been first', () => {
+    const random = new SeededRandom(3)
+    const random32 = () => random.next32()
+    const disk = new Map<string, Entry>()
+    const open = () => readReplica(disk.values(), 's', schema)
+    const replica = new Replica({ schema, space: 's', random32, image: open() })
+    const act = (space: Space, step: (out: ReplicaAction[]) => void) => {
+      const out: ReplicaAction[] = []
+      step(out)
+      for (const action of kept(out)) {
+        if (action.type === 'commit') {
+          for (const { key, value } of action.puts) {
+            if (value === undefined) disk.delete(key.toString())
+            else disk.set(key.toString(), { key: key.slice(), value: value.slice() })
+          }
+          act(space, more => replica.committed(1000, more))
+        }
+        if (action.type !== 'send') continue
+        const answers: SpaceAction[] = []
+        for (const frame of decodeUplink(action.bytes))
+          if (frame.type === 'subscribe') space.subscribe(1000, 1, frame, true, answers)
+          else if (frame.type !== 'hello' && frame.type !== 'auth') space.receive(1000, 1, frame, answers)
+        space.commit(answers)
+        for (const answer of answers)
+          if (answer.type === 'commit') space.committed(1000, answer.lsn, answers)
+          else if (answer.type === 'send')
+            act(space, more => replica.step(1000, { type: 'message', bytes: answer.bytes }, more))
+      }
+    }
+    const add = () => replica.change(1000, edit => edit.add(0, replica.row(0, 'x'), 1, 1, 0))
+    const spaces = [1, 2].map(() => new Space('s', schema, undefined, 1000, { random32 }))
+    add()
+    act(spaces[0], out => replica.step(1000, { type: 'open' }, out))
+    act(spaces[0], out => replica.flush(1000, out))
+    expect(replica.pendingChanges).toBe(0)
+    replica.step(1000, { type: 'close' }, [])
+    add()
+    act(spaces[0], out => replica.save(1000, out))
+    expect(open().sessions.map(({ isLate }) => isLate)).toEqual([false])
+    // A hub that was set back to nothing.
+    act(spaces[1], out => replica.step(1000, { type: 'open' }, out))
+    expect(replica.stats.forks).toBe(1)
+    act(spaces[1], out => replica.save(1000, out))
+    expect(open().sessions.map(({ isLate }) => isLate)).toEqual([true])
   })
 
   it('without copies nothing is ever called a fork, also when answers are lost and all is sent again', () => {
