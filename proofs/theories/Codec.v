@@ -5,7 +5,8 @@
    follow: equal bytes iff equal deltas, no other bytes accepted, every truncation refused. Codecs compose
    (`dep`, `only`, `view`), so the laws need proving once a combinator, and the format is written as it is read.
    `view` decodes, and refuses what it would not write so: the checks of the TypeScript decoder, in one place.
-   Not modelled: text keys, registers (stamps and values of zero) and rows whose bits are listed. *)
+   Not modelled: text keys, registers (stamps and values of zero) and rows whose bits are listed.
+   Over 500 lines: the format from one varint to a whole delta, each codec beside its two laws. *)
 From Coq Require Import NArith Lia.
 From mathcomp Require Import all_ssreflect.
 Set Implicit Arguments.

@@ -1,6 +1,8 @@
 /**
  * The hub: many spaces behind one port. WebSocket for clients, HTTP for health, metrics and the page. It listens on the
  * loopback unless told otherwise, and beyond it only with a token.
+ *
+ * Over 500 lines: options and answers of HTTP and WebSocket stand with the one server that gives both. Spaces are in `space-host.ts`.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'

@@ -12,6 +12,8 @@
  *
  * A program whose schema has grown since takes all of it along: rows and batches get the new words, as zeros, and the position is
  * forgotten, since a hub may hold what belongs in them.
+ *
+ * Over 500 lines: each record is read and written here, so that one page shows both directions of the format.
  */
 import { Delta, Fingerprint, type RowLayout } from '../algebra/index.ts'
 import { AtomikError } from '../errors.ts'
